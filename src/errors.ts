@@ -1,0 +1,64 @@
+/** What is wrong with one value of a request: where it stands (a JSON path) and why it cannot be. */
+export interface Complaint {
+  /** Path in the posted request, e.g. `config.matrix[12].layers.1.key`; empty for the request as a whole. */
+  path: string;
+  message: string;
+}
+
+/** The kinds of problem a caller may see, each with the HTTP status it is answered with. */
+export const problemStatus = {
+  "bad-request": 400,
+  "bad-json": 400,
+  "bad-layout": 400,
+  "unknown-version": 400,
+  "not-found": 404,
+  "method-not-allowed": 405,
+  "body-too-large": 413,
+  "unsupported-media": 415,
+  "queue-full": 429,
+  "image-missing": 503,
+  "runner-unavailable": 503,
+  "shutting-down": 503,
+  cancelled: 503,
+  "storage-failed": 507,
+  internal: 500,
+} as const;
+
+export type ProblemCode = keyof typeof problemStatus;
+
+/**
+ * An error whose message is meant for the person who sent the request.
+ * Anything else that is thrown counts as `internal` and is shown without its text.
+ */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly complaints: Complaint[];
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    code: ProblemCode,
+    message: string,
+    more: { complaints?: Complaint[]; retryAfter?: number; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = "Problem";
+    this.code = code;
+    this.complaints = more.complaints ?? [];
+    this.retryAfter = more.retryAfter;
+  }
+
+  get status(): number {
+    return problemStatus[this.code];
+  }
+}
+
+/** Formats the keys of a path the way complaints show it: `["matrix", 12, "layers", "1"]` -> `matrix[12].layers.1`. */
+export function jsonPath(...keys: readonly PropertyKey[]): string {
+  let path = "";
+  for (const key of keys) {
+    if (typeof key === "number") path += `[${key}]`;
+    else path += path === "" ? String(key) : `.${String(key)}`;
+  }
+  return path;
+}
