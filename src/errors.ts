@@ -62,3 +62,6 @@ export function jsonPath(...keys: readonly PropertyKey[]): string {
   }
   return path;
 }
+
+/** What a check gives: the value, or everything that is wrong with it. */
+export type Checked<T> = { ok: true; value: T } | { ok: false; complaints: Complaint[] };

@@ -1,0 +1,193 @@
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import type { Limits } from "./spec/spec.ts";
+
+/** One setting: its variable, what it means, its default as it would be written, and how it is read. */
+interface Setting<T> {
+  variable: string;
+  meaning: string;
+  fallback: string;
+  /** @throws Error saying what the value must be */
+  parse(text: string): T;
+}
+
+const settings = {
+  host: text(
+    "KIISRV_HOST",
+    "address to listen on; '::' is every IPv6 and IPv4 address, '0.0.0.0' IPv4 only",
+    "::",
+  ),
+  port: whole("KIISRV_PORT", "port to listen on", "3001", 0, 65535),
+  data: path("KIISRV_DATA", "directory of the databases (builds.db, stats.db, config.db)", "data"),
+  layouts: path("KIISRV_LAYOUTS", "directory of the layout library", "layouts"),
+  tmpConfig: path("KIISRV_TMP_CONFIG", "directory of build inputs, as this process sees it", "tmp_config"),
+  tmpBuilds: path("KIISRV_TMP_BUILDS", "directory of build outputs, as this process sees it", "tmp_builds"),
+  artifacts: path("KIISRV_ARTIFACTS", "directory of the finished zips; empty: KIISRV_TMP_BUILDS", ""),
+  hostTmpConfig: path(
+    "HOST_TMP_CONFIG",
+    "the inputs' directory as the Docker host sees it; empty: the same",
+    "",
+  ),
+  hostTmpBuilds: path(
+    "HOST_TMP_BUILDS",
+    "the outputs' directory as the Docker host sees it; empty: the same",
+    "",
+  ),
+  concurrency: whole("KIISRV_CONCURRENCY", "builds at once; 0: one a core", "0", 0, 1024),
+  queueLength: whole("KIISRV_QUEUE_LENGTH", "builds that may wait", "256", 0, 100_000),
+  queuePerClient: whole("KIISRV_QUEUE_PER_CLIENT", "builds that may wait of one client", "64", 1, 100_000),
+  graceSeconds: whole("KIISRV_GRACE_SECONDS", "time running builds have to finish on SIGTERM", "25", 0, 3600),
+  trustProxy: flag(
+    "KIISRV_TRUST_PROXY",
+    "take the client's address from X-Forwarded-For (last hop)",
+    "false",
+  ),
+  rawAddresses: flag(
+    "KIISRV_RAW_ADDRESSES",
+    "store client addresses as they are, not as a keyed hash",
+    "false",
+  ),
+  logLevel: oneOf("KIISRV_LOG_LEVEL", "least severe messages to log", "info", [
+    "trace",
+    "debug",
+    "info",
+    "warn",
+    "error",
+    "silent",
+  ]),
+  wallSeconds: whole("KIISRV_BUILD_SECONDS", "wall-clock limit of a build", "300", 1, 86_400),
+  memoryMiB: whole("KIISRV_BUILD_MEMORY_MIB", "memory limit of a build, MiB", "1024", 16, 1_048_576),
+  cpus: whole("KIISRV_BUILD_CPUS", "cores one build may use", "2", 1, 1024),
+  pids: whole("KIISRV_BUILD_PIDS", "processes one build may have", "256", 1, 100_000),
+  outputMiB: whole("KIISRV_BUILD_OUTPUT_MIB", "size of all outputs of a build, MiB", "64", 1, 4096),
+  outputFiles: whole("KIISRV_BUILD_OUTPUT_FILES", "number of outputs of a build", "512", 1, 100_000),
+  logMiB: whole("KIISRV_BUILD_LOG_MIB", "log a build may write before it is stopped, MiB", "16", 1, 4096),
+} satisfies Record<string, Setting<unknown>>;
+
+type Values = { [Name in keyof typeof settings]: ReturnType<(typeof settings)[Name]["parse"]> };
+
+export interface Config
+  extends Omit<
+    Values,
+    "wallSeconds" | "memoryMiB" | "cpus" | "pids" | "outputMiB" | "outputFiles" | "logMiB"
+  > {
+  limits: Limits;
+}
+
+/**
+ * Reads the configuration from the environment.
+ * @throws Error that names every variable that cannot be read
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const values: Record<string, unknown> = {};
+  const mistakes: string[] = [];
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const given = environment[setting.variable];
+    try {
+      values[name] = setting.parse(given === undefined || given === "" ? setting.fallback : given);
+    } catch (error) {
+      mistakes.push(
+        `${setting.variable}=${given}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  if (mistakes.length > 0) throw new Error(`the configuration cannot be used:\n  ${mistakes.join("\n  ")}`);
+  return withDefaults(values as Values);
+}
+
+/** The table of variables as text, for `kiisrv --help`. */
+export function describeConfig(): string {
+  return Object.values<Setting<unknown>>(settings)
+    .map(({ variable, meaning, fallback }) => `  ${variable.padEnd(26)}${meaning} [${fallback}]`)
+    .join("\n");
+}
+
+function withDefaults(values: Values): Config {
+  const { wallSeconds, memoryMiB, cpus, pids, outputMiB, outputFiles, logMiB, ...rest } = values;
+  return {
+    ...rest,
+    artifacts: rest.artifacts || rest.tmpBuilds,
+    hostTmpConfig: rest.hostTmpConfig || rest.tmpConfig,
+    hostTmpBuilds: rest.hostTmpBuilds || rest.tmpBuilds,
+    concurrency: rest.concurrency || availableParallelism(),
+    limits: {
+      wallSeconds,
+      memoryBytes: memoryMiB * mebibyte,
+      cpus,
+      pids,
+      outputBytes: outputMiB * mebibyte,
+      outputFiles,
+      logBytes: logMiB * mebibyte,
+    },
+  };
+}
+
+const mebibyte = 1024 * 1024;
+
+function text(variable: string, meaning: string, fallback: string): Setting<string> {
+  return { variable, meaning, fallback, parse: (given) => given };
+}
+
+function path(variable: string, meaning: string, fallback: string): Setting<string> {
+  return { variable, meaning, fallback, parse: (given) => (given === "" ? "" : resolve(given)) };
+}
+
+function whole(
+  variable: string,
+  meaning: string,
+  fallback: string,
+  from: number,
+  to: number,
+): Setting<number> {
+  return {
+    variable,
+    meaning,
+    fallback,
+    parse(given) {
+      const value = Number(given);
+      if (!/^\d+$/.test(given) || value < from || value > to) {
+        throw new Error(`must be a whole number from ${from} to ${to}`);
+      }
+      return value;
+    },
+  };
+}
+
+function flag(variable: string, meaning: string, fallback: string): Setting<boolean> {
+  const choices: Record<string, boolean> = {
+    true: true,
+    "1": true,
+    yes: true,
+    false: false,
+    "0": false,
+    no: false,
+  };
+  return {
+    variable,
+    meaning,
+    fallback,
+    parse(given) {
+      const value = choices[given.toLowerCase()];
+      if (value === undefined) throw new Error("must be true or false");
+      return value;
+    },
+  };
+}
+
+function oneOf<T extends string>(
+  variable: string,
+  meaning: string,
+  fallback: T,
+  choices: readonly T[],
+): Setting<T> {
+  return {
+    variable,
+    meaning,
+    fallback,
+    parse(given) {
+      const value = choices.find((choice) => choice === given);
+      if (value === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
+      return value;
+    },
+  };
+}
