@@ -115,9 +115,5 @@ function isObject(value: JsonValue): value is JsonObject {
 }
 
 function badLayout(complaints: Complaint[]): Problem {
-  const [first] = complaints;
-  const more = complaints.length > 1 ? ` (and ${complaints.length - 1} more)` : "";
-  return new Problem("bad-layout", `the layout cannot be built: ${first?.path}: ${first?.message}${more}`, {
-    complaints,
-  });
+  return new Problem("bad-layout", "the layout cannot be built", { complaints });
 }

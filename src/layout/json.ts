@@ -10,10 +10,11 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObj
 export type JsonObject = { [key: string]: JsonValue };
 
 export interface ParsedJson {
+  text: string;
   value: JsonValue;
   /** Duplicate keys, half surrogate pairs, numbers outside the range of a double. */
   complaints: Complaint[];
-  /** Where the values of the outermost object's members stand in the text: key -> [from, to). */
+  /** Where the values of the outermost object's members stand in `text`: key -> [from, to). */
   members: Map<string, [from: number, to: number]>;
 }
 
@@ -32,15 +33,17 @@ export function documentOrder(object: JsonObject): string[] {
 
 /**
  * Decodes and parses a JSON text.
+ * @param root where the text's value stands in the request; the paths of complaints begin with it
  * @throws Problem `bad-json` for invalid UTF-8 and for syntax errors, with line and column
  */
-export function parseJson(source: string | Uint8Array): ParsedJson {
-  const parser = new Parser(typeof source === "string" ? source : decodeUtf8(source));
-  return { value: parser.document(), complaints: parser.complaints, members: parser.members };
+export function parseJson(source: string | Uint8Array, root = ""): ParsedJson {
+  const text = typeof source === "string" ? source : decodeUtf8(source);
+  const parser = new Parser(text, root);
+  return { text, value: parser.document(), complaints: parser.complaints, members: parser.members };
 }
 
 /** @throws Problem `bad-json` */
-export function decodeUtf8(bytes: Uint8Array): string {
+function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -57,11 +60,13 @@ class Parser {
   readonly complaints: Complaint[] = [];
   readonly members = new Map<string, [number, number]>();
   private readonly text: string;
+  private readonly root: string;
   private readonly path: PropertyKey[] = [];
   private at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, root: string) {
     this.text = text;
+    this.root = root;
   }
 
   document(): JsonValue {
@@ -200,7 +205,7 @@ class Parser {
 
   private complain(message: string): void {
     if (this.complaints.length < maxComplaints)
-      this.complaints.push({ path: jsonPath(...this.path), message });
+      this.complaints.push({ path: jsonPath(...(this.root ? [this.root] : []), ...this.path), message });
   }
 
   private unexpected(where = ""): Problem {

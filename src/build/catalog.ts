@@ -1,0 +1,69 @@
+import { Problem } from "../errors.ts";
+import type { Runner, ToolchainImage } from "../runner/runner.ts";
+
+/**
+ * The controller images that are installed, by name. Keeps what it saw last, so that cached answers need no daemon.
+ */
+export class ImageCatalog {
+  private readonly runner: Pick<Runner, "images">;
+  private readonly clock: () => number;
+  private images = new Map<string, ToolchainImage>();
+  private fault: Problem | undefined;
+  private checked = Number.NEGATIVE_INFINITY;
+  private checking: Promise<void> | undefined;
+
+  /** @param clock monotonic milliseconds */
+  constructor(runner: Pick<Runner, "images">, clock: () => number = () => performance.now()) {
+    this.runner = runner;
+    this.clock = clock;
+  }
+
+  /** Looks again when the last look is older than `maxAge` milliseconds. A daemon that fails is kept for `require`. */
+  async refresh(maxAge = 0): Promise<void> {
+    if (this.clock() - this.checked < maxAge) return;
+    this.checking ??= this.look().finally(() => {
+      this.checking = undefined;
+    });
+    await this.checking;
+  }
+
+  /** Why the last look failed. */
+  get lastFault(): Problem | undefined {
+    return this.fault;
+  }
+
+  all(): ToolchainImage[] {
+    return [...this.images.values()];
+  }
+
+  find(name: string): ToolchainImage | undefined {
+    return this.images.get(name);
+  }
+
+  /**
+   * @throws Problem `runner-unavailable` when no daemon ever told what there is, `image-missing` naming what there is
+   */
+  require(name: string): ToolchainImage {
+    const image = this.images.get(name);
+    if (image) return image;
+    if (this.fault) throw this.fault;
+    const installed = [...this.images.keys()].sort().join(", ") || "none";
+    throw new Problem(
+      "image-missing",
+      `this server has no toolchain image '${name}', which builds this firmware; installed: ${installed}`,
+    );
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const images = await this.runner.images();
+      this.images = new Map(images.map((image) => [image.name, image]));
+      this.fault = undefined;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.fault = error;
+    } finally {
+      this.checked = this.clock();
+    }
+  }
+}

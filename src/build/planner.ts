@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import type { Family } from "../firmware/family.ts";
+import { type FirmwareVersion, imageName } from "../firmware/versions.ts";
+import { variantName } from "../layout/kll.ts";
+import type { LayoutLibrary } from "../layout/library.ts";
+import type { BaseLayout } from "../layout/schema.ts";
+import type { ArtifactName } from "../spec/names.ts";
+import type { BuildSpec, Limits } from "../spec/spec.ts";
+import type { ImageCatalog } from "./catalog.ts";
+import { planBuild } from "./plan.ts";
+import { parseBuildRequest } from "./request.ts";
+
+/** What is known of a request without its spec. */
+export interface PlanSummary {
+  key: string;
+  name: ArtifactName;
+  /** The layout's variant as it is counted in the statistics. */
+  variant: string;
+  layers: number;
+  version: FirmwareVersion;
+}
+
+export interface PlannedBuild extends PlanSummary {
+  spec: BuildSpec;
+}
+
+interface Remembered {
+  summary: PlanSummary;
+  digest: string;
+  baseFile: string;
+  base: BaseLayout;
+}
+
+export interface PlannerParts {
+  families: readonly Family[];
+  versions: readonly FirmwareVersion[];
+  library: LayoutLibrary;
+  catalog: ImageCatalog;
+  limits: Limits;
+}
+
+/** Documents whose plan is remembered. A summary is small; the bodies themselves are not kept. */
+const remembered = 2000;
+
+/**
+ * Plans what clients post. The summary of a body that was planned before is remembered by the hash of its bytes,
+ * for as long as the image and the base layout are the same.
+ */
+export class Planner {
+  private readonly parts: PlannerParts;
+  private readonly memory = new Map<string, Remembered>();
+
+  constructor(parts: PlannerParts) {
+    this.parts = parts;
+  }
+
+  /** @returns undefined when this body has to be planned */
+  recall(body: Uint8Array): PlanSummary | undefined {
+    const hash = bodyHash(body);
+    const known = this.memory.get(hash);
+    if (!known) return undefined;
+    this.memory.delete(hash);
+    const { catalog, library } = this.parts;
+    const current =
+      catalog.find(imageName(known.summary.version))?.digest === known.digest &&
+      library.base(known.baseFile) === known.base;
+    if (!current) return undefined;
+    this.memory.set(hash, known);
+    return known.summary;
+  }
+
+  /**
+   * @throws Problem `bad-json`, `bad-request`, `unknown-version`, `bad-layout`, `image-missing`, `runner-unavailable`
+   */
+  plan(body: Uint8Array): PlannedBuild {
+    const { families, versions, library, catalog, limits } = this.parts;
+    const plan = planBuild(parseBuildRequest(body), {
+      families,
+      versions,
+      limits,
+      baseLayout: (fileName) => library.base(fileName),
+      imageDigest: (name) => catalog.require(name).digest,
+    });
+    const { key, name, version, spec, layout, kll, baseFile, base } = plan;
+    const summary = { key, name, variant: variantName(layout.header), layers: kll.files.length, version };
+    const digest = spec.image.digest;
+    if (digest !== null) this.remember(bodyHash(body), { summary, digest, baseFile, base });
+    return { ...summary, spec };
+  }
+
+  private remember(hash: string, plan: Remembered): void {
+    this.memory.set(hash, plan);
+    const [oldest] = this.memory.keys();
+    if (this.memory.size > remembered && oldest !== undefined) this.memory.delete(oldest);
+  }
+}
+
+function bodyHash(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("base64");
+}
