@@ -1,0 +1,113 @@
+import { createHash, randomUUID } from "node:crypto";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { StoredArtifact } from "./builds.ts";
+import { errorCode, storageFault } from "./faults.ts";
+
+const namePattern = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.zip$/;
+const temporary = ".tmp-";
+const chunkBytes = 1024 * 1024;
+
+/**
+ * The published zips: one flat directory of regular files. A file appears whole under its name or not at all.
+ * A directory belongs to one server at a time.
+ */
+export class ArtifactStore {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes the directory if need be and removes what a killed server left half written; returns how many files. */
+  async sweep(): Promise<number> {
+    return onStorage(async () => {
+      await mkdir(this.#directory, { recursive: true });
+      const leftovers = (await readdir(this.#directory)).filter((name) => name.startsWith(temporary));
+      for (const name of leftovers) await rm(join(this.#directory, name), { force: true });
+      return leftovers.length;
+    });
+  }
+
+  /**
+   * Writes an artifact; when this returns it will be there after a power cut too. One of the same name is replaced.
+   * @throws Problem `storage-failed` when the disk is full or read-only; nothing is left behind then
+   */
+  async publish(name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredArtifact> {
+    if (!namePattern.test(name)) throw new Error(`'${name}' is no name for an artifact`);
+    const path = join(this.#directory, `${temporary}${randomUUID()}`);
+    return onStorage(async () => {
+      try {
+        const written = await write(path, content);
+        await rename(path, join(this.#directory, name));
+        await syncDirectory(this.#directory);
+        return { name, ...written };
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** Where an artifact lies; undefined for a name it cannot have, a file that is not there, or one that is no plain file. */
+  async find(name: string): Promise<{ path: string; bytes: number } | undefined> {
+    if (!namePattern.test(name)) return undefined;
+    const path = join(this.#directory, name);
+    return onStorage(async () => {
+      const found = await lstat(path).catch(absent);
+      return found?.isFile() ? { path, bytes: found.size } : undefined;
+    });
+  }
+
+  /** The names of all artifacts, in byte order. */
+  async names(): Promise<string[]> {
+    const entries = await onStorage(() => readdir(this.#directory, { withFileTypes: true }));
+    return entries
+      .filter((entry) => entry.isFile() && namePattern.test(entry.name))
+      .map((entry) => entry.name)
+      .sort();
+  }
+}
+
+async function write(path: string, content: Uint8Array | AsyncIterable<Uint8Array>) {
+  await using file = await open(path, "wx", 0o644);
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of content instanceof Uint8Array ? chunksOf(content) : content) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    await writeAll(file, chunk);
+  }
+  await file.sync();
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+/** A write may take fewer bytes than it is given; the rest comes with the next one. */
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length; ) {
+    done += (await file.write(chunk, done)).bytesWritten;
+  }
+}
+
+function* chunksOf(content: Uint8Array): Generator<Uint8Array> {
+  for (let from = 0; from < content.length; from += chunkBytes)
+    yield content.subarray(from, from + chunkBytes);
+}
+
+/** A new name lasts only when its directory has reached the disk as well. */
+async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path);
+  await directory.sync();
+}
+
+function absent(error: unknown): undefined {
+  if (errorCode(error) !== "ENOENT") throw error;
+}
+
+async function onStorage<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storageFault(error);
+  }
+}

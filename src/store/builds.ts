@@ -1,0 +1,212 @@
+import type { BuildSpec } from "../spec/spec.ts";
+import type { Database } from "./database.ts";
+import { stored } from "./faults.ts";
+import { tail } from "./tail.ts";
+
+export type FinishedStatus =
+  | "succeeded"
+  | "failed"
+  | "timed-out"
+  | "limit-exceeded"
+  | "cancelled"
+  | "faulted";
+export type BuildStatus = "queued" | "running" | FinishedStatus;
+
+export interface NewBuild {
+  /** Unique for all time, `[a-z0-9-]+`. */
+  id: string;
+  /** The spec's key, 64 hex digits. */
+  key: string;
+  board: string;
+  layout: string;
+  /** The version as asked for, e.g. `latest`. */
+  version: string;
+  container: string;
+  /** Content id of the toolchain image, `sha256:…`. */
+  image: string;
+  /** Who asked: a keyed hash. */
+  client: string;
+  spec: BuildSpec;
+}
+
+export interface StoredArtifact {
+  name: string;
+  bytes: number;
+  /** Hex digits. */
+  sha256: string;
+}
+
+export interface BuildOutcome {
+  status: FinishedStatus;
+  /** Wall time of the run; 0 when it never ran. */
+  milliseconds: number;
+  artifact: StoredArtifact | null;
+  /** One sentence for a person; empty on success. */
+  reason: string;
+  /** The run's log; its last 8 KiB are kept. */
+  log: string;
+}
+
+/** A build as it stands. Times are milliseconds since 1970. */
+export interface BuildRow extends Omit<NewBuild, "spec"> {
+  status: BuildStatus;
+  /** How often it was started. */
+  attempts: number;
+  created: number;
+  started: number | null;
+  finished: number | null;
+  milliseconds: number | null;
+  artifact: StoredArtifact | null;
+  reason: string;
+  log: string;
+}
+
+/** A build that was asked for and has no outcome yet. */
+export interface OpenBuild extends BuildRow {
+  spec: BuildSpec;
+}
+
+/** A build that was under way this often when the server died is not tried again. */
+export const maxAttempts = 3;
+const logBytes = 8 * 1024;
+
+const fields = `id, key, status, board, layout, version, container, image, client, attempts, created, started, finished,
+  milliseconds, artifact, bytes, sha256, reason, log`;
+const isOpen = "status IN ('queued', 'running')";
+
+type Columns = Omit<BuildRow, "artifact"> & {
+  artifact: string | null;
+  bytes: number | null;
+  sha256: string | null;
+};
+
+/**
+ * The builds that were asked for, one row each. A row is created `queued`, goes to `running` and then to one of the
+ * finished states; only a finished row lets go of its spec. Each call is one transaction.
+ *
+ * All methods throw Problem `storage-failed` when the disk or the database does not do its part.
+ */
+export class BuildStore {
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #now: () => number;
+
+  /** @param now the clock, milliseconds since 1970 */
+  constructor(database: Database, now: () => number = Date.now) {
+    this.#statements = prepare(database);
+    this.#now = now;
+  }
+
+  create(build: NewBuild): void {
+    const { spec, ...columns } = build;
+    const row = { ...columns, spec: JSON.stringify(spec), created: this.#now() };
+    stored(() => this.#statements.create.run(row));
+  }
+
+  /** Marks a queued build as running, and counts the attempt. */
+  start(id: string): void {
+    const { changes } = stored(() => this.#statements.start.run({ id, now: this.#now() }));
+    if (changes === 0) throw new Error(`build ${id} is not queued`);
+  }
+
+  /** Gives a queued or running build its outcome. */
+  finish(id: string, outcome: BuildOutcome): void {
+    const { artifact, log, ...rest } = outcome;
+    const row = {
+      ...rest,
+      id,
+      now: this.#now(),
+      artifact: artifact?.name ?? null,
+      bytes: artifact?.bytes ?? null,
+      sha256: artifact?.sha256 ?? null,
+      log: tail(log, logBytes),
+    };
+    const { changes } = stored(() => this.#statements.finish.run(row));
+    if (changes === 0) throw new Error(`build ${id} is finished already, or never was`);
+  }
+
+  /**
+   * Puts an open build back into the queue. After a crash the attempt counts, and the third one was the last: the build
+   * may be what kills the server. An attempt that an orderly stop cut short does not count.
+   */
+  requeue(id: string, cause: "crashed" | "stopped"): "queued" | "faulted" {
+    const { stop, recover } = this.#statements;
+    const row = stored(() =>
+      cause === "stopped" ? stop.get({ id }) : recover.get({ id, now: this.#now() }),
+    );
+    if (!row) throw new Error(`build ${id} is finished already, or never was`);
+    return row.status;
+  }
+
+  /** The builds that are queued or running, oldest first: at start, those that the last process left behind. */
+  interrupted(): OpenBuild[] {
+    const rows = stored(() => this.#statements.interrupted.all());
+    return rows.map(({ spec, ...columns }) => ({ ...toRow(columns), spec: JSON.parse(spec) as BuildSpec }));
+  }
+
+  /** The newest build of this key whose outcome repeats itself (it succeeded or failed) and whose artifact is kept. */
+  cached(key: string): BuildRow | undefined {
+    const columns = stored(() => this.#statements.cached.get(key));
+    return columns && toRow(columns);
+  }
+
+  find(id: string): BuildRow | undefined {
+    const columns = stored(() => this.#statements.find.get(id));
+    return columns && toRow(columns);
+  }
+
+  /** The newest builds, newest first. */
+  recent(limit: number): BuildRow[] {
+    return stored(() => this.#statements.recent.all(Math.max(0, Math.trunc(limit)))).map(toRow);
+  }
+
+  /**
+   * Notes that an artifact is gone, so that its builds are no longer answered from the cache.
+   * @returns how many builds named it
+   */
+  forget(artifact: string): number {
+    return stored(() => this.#statements.forget.run(artifact)).changes;
+  }
+}
+
+function prepare(database: Database) {
+  return {
+    create: database.prepare(`
+      INSERT INTO Builds (id, key, status, board, layout, version, container, image, client, created, spec)
+      VALUES (@id, @key, 'queued', @board, @layout, @version, @container, @image, @client, @created, @spec)`),
+    start: database.prepare(`
+      UPDATE Builds SET status = 'running', started = @now, attempts = attempts + 1
+      WHERE id = @id AND status = 'queued'`),
+    finish: database.prepare(`
+      UPDATE Builds SET status = @status, finished = @now, milliseconds = @milliseconds, artifact = @artifact,
+        bytes = @bytes, sha256 = @sha256, reason = @reason, log = @log, spec = NULL
+      WHERE id = @id AND ${isOpen}`),
+    stop: database.prepare<[{ id: string }], { status: "queued" }>(`
+      UPDATE Builds SET status = 'queued', started = NULL, attempts = attempts - (status = 'running')
+      WHERE id = @id AND ${isOpen} RETURNING status`),
+    recover: database.prepare<[{ id: string; now: number }], { status: "queued" | "faulted" }>(`
+      UPDATE Builds SET
+        status   = iif(attempts < ${maxAttempts}, 'queued', 'faulted'),
+        started  = iif(attempts < ${maxAttempts}, NULL, started),
+        finished = iif(attempts < ${maxAttempts}, NULL, @now),
+        spec     = iif(attempts < ${maxAttempts}, spec, NULL),
+        reason   = iif(attempts < ${maxAttempts}, '', 'the server stopped ${maxAttempts} times while this was built')
+      WHERE id = @id AND ${isOpen} RETURNING status`),
+    interrupted: database.prepare<[], Columns & { spec: string }>(
+      `SELECT ${fields}, spec FROM Builds WHERE ${isOpen} ORDER BY number`,
+    ),
+    cached: database.prepare<[string], Columns>(`
+      SELECT ${fields} FROM Builds
+      WHERE key = ? AND status IN ('succeeded', 'failed') AND artifact IS NOT NULL
+      ORDER BY number DESC LIMIT 1`),
+    find: database.prepare<[string], Columns>(`SELECT ${fields} FROM Builds WHERE id = ?`),
+    recent: database.prepare<[number], Columns>(`SELECT ${fields} FROM Builds ORDER BY number DESC LIMIT ?`),
+    forget: database.prepare<[string]>(
+      "UPDATE Builds SET artifact = NULL, bytes = NULL, sha256 = NULL WHERE artifact = ?",
+    ),
+  };
+}
+
+function toRow({ artifact: name, bytes, sha256, ...row }: Columns): BuildRow {
+  const kept = name !== null && bytes !== null && sha256 !== null;
+  return { ...row, artifact: kept ? { name, bytes, sha256 } : null };
+}

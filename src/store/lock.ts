@@ -1,0 +1,35 @@
+import { join } from "node:path";
+import SQLite from "better-sqlite3";
+import { errorCode } from "./faults.ts";
+
+/** The right to use a data directory alone. */
+export interface DirectoryLock {
+  release(): void;
+}
+
+/**
+ * Takes a directory for this process alone. The lock is SQLite's own on `lock.db` in it: the system drops it with the
+ * process, however that ends, so no stale lock is ever left to clean up.
+ *
+ * @throws Error for the operator when another process holds it, or the file cannot be made
+ */
+export function lockDirectory(directory: string): DirectoryLock {
+  const file = join(directory, "lock.db");
+  let database: SQLite.Database | undefined;
+  try {
+    database = new SQLite(file, { timeout: 0 });
+    database.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    database?.close();
+    const message = errorCode(error).startsWith("SQLITE_BUSY")
+      ? `another kiisrv uses ${directory}; stop it, or give this one a data directory of its own`
+      : `${file} cannot be locked: ${error instanceof Error ? error.message : String(error)}`;
+    throw new Error(message, { cause: error });
+  }
+  const held = database;
+  return {
+    release() {
+      held.close();
+    },
+  };
+}

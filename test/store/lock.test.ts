@@ -1,0 +1,43 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { lockDirectory } from "../../src/store/lock.ts";
+import { spawnScript } from "./child.ts";
+import { scratch } from "./helpers.ts";
+
+test("a directory is locked once, and again after its release", () => {
+  const directory = scratch();
+  const first = lockDirectory(directory);
+  expect(() => lockDirectory(directory)).toThrow(`another kiisrv uses ${directory}`);
+  first.release();
+  lockDirectory(directory).release();
+});
+
+test("two directories are locked apart", () => {
+  const [one, other] = [lockDirectory(scratch()), lockDirectory(scratch())];
+  onTestFinished(() => {
+    one.release();
+    other.release();
+  });
+});
+
+test("another process is kept out, until it is killed", async () => {
+  const directory = scratch();
+  const holder = spawnScript(`
+    import { lockDirectory } from "./src/store/lock.ts";
+    globalThis.held = lockDirectory(${JSON.stringify(directory)});
+    console.log("locked");
+    setInterval(() => {}, 1000);
+  `);
+  await once(holder.stdout, "data");
+  expect(() => lockDirectory(directory)).toThrow(/another kiisrv uses .*; stop it/);
+  const gone = once(holder, "exit");
+  holder.kill("SIGKILL");
+  await gone;
+  lockDirectory(directory).release();
+});
+
+test("a directory that is not there is named", () => {
+  const directory = join(scratch(), "nowhere");
+  expect(() => lockDirectory(directory)).toThrow(`${directory}/lock.db cannot be locked`);
+});
