@@ -12,11 +12,7 @@ interface Setting<T> {
 }
 
 const settings = {
-  host: text(
-    "KIISRV_HOST",
-    "address to listen on; '::' is every IPv6 and IPv4 address, '0.0.0.0' IPv4 only",
-    "::",
-  ),
+  host: text("KIISRV_HOST", "address to listen on; empty: every IPv6 and IPv4 address", ""),
   port: whole("KIISRV_PORT", "port to listen on", "3001", 0, 65535),
   data: path("KIISRV_DATA", "directory of the databases (builds.db, stats.db, config.db)", "data"),
   layouts: path("KIISRV_LAYOUTS", "directory of the layout library", "layouts"),
@@ -154,20 +150,15 @@ function whole(
 }
 
 function flag(variable: string, meaning: string, fallback: string): Setting<boolean> {
-  const choices: Record<string, boolean> = {
-    true: true,
-    "1": true,
-    yes: true,
-    false: false,
-    "0": false,
-    no: false,
-  };
+  const choices = new Map(
+    Object.entries({ true: true, "1": true, yes: true, false: false, "0": false, no: false }),
+  );
   return {
     variable,
     meaning,
     fallback,
     parse(given) {
-      const value = choices[given.toLowerCase()];
+      const value = choices.get(given.toLowerCase());
       if (value === undefined) throw new Error("must be true or false");
       return value;
     },

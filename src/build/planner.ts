@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Complaint } from "../errors.ts";
 import type { Family } from "../firmware/family.ts";
 import { type FirmwareVersion, imageName } from "../firmware/versions.ts";
 import { variantName } from "../layout/kll.ts";
@@ -18,6 +19,8 @@ export interface PlanSummary {
   variant: string;
   layers: number;
   version: FirmwareVersion;
+  /** What of the layout was left out on purpose. */
+  warnings: Complaint[];
 }
 
 export interface PlannedBuild extends PlanSummary {
@@ -33,7 +36,7 @@ interface Remembered {
 
 export interface PlannerParts {
   families: readonly Family[];
-  versions: readonly FirmwareVersion[];
+  versions(): readonly FirmwareVersion[];
   library: LayoutLibrary;
   catalog: ImageCatalog;
   limits: Limits;
@@ -49,6 +52,7 @@ const remembered = 2000;
 export class Planner {
   private readonly parts: PlannerParts;
   private readonly memory = new Map<string, Remembered>();
+  private versionsText = "";
 
   constructor(parts: PlannerParts) {
     this.parts = parts;
@@ -56,6 +60,7 @@ export class Planner {
 
   /** @returns undefined when this body has to be planned */
   recall(body: Uint8Array): PlanSummary | undefined {
+    this.forgetOldVersions();
     const hash = bodyHash(body);
     const known = this.memory.get(hash);
     if (!known) return undefined;
@@ -76,16 +81,31 @@ export class Planner {
     const { families, versions, library, catalog, limits } = this.parts;
     const plan = planBuild(parseBuildRequest(body), {
       families,
-      versions,
+      versions: versions(),
       limits,
       baseLayout: (fileName) => library.base(fileName),
       imageDigest: (name) => catalog.require(name).digest,
     });
     const { key, name, version, spec, layout, kll, baseFile, base } = plan;
-    const summary = { key, name, variant: variantName(layout.header), layers: kll.files.length, version };
+    const { files, warnings } = kll;
+    const summary = {
+      key,
+      name,
+      variant: variantName(layout.header),
+      layers: files.length,
+      version,
+      warnings,
+    };
     const digest = spec.image.digest;
     if (digest !== null) this.remember(bodyHash(body), { summary, digest, baseFile, base });
     return { ...summary, spec };
+  }
+
+  /** An operator may point a channel elsewhere while the server runs. */
+  private forgetOldVersions(): void {
+    const text = JSON.stringify(this.parts.versions());
+    if (text !== this.versionsText) this.memory.clear();
+    this.versionsText = text;
   }
 
   private remember(hash: string, plan: Remembered): void {

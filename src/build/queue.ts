@@ -35,23 +35,40 @@ export class FairQueue {
     return { running: this.running, waiting: this.length };
   }
 
+  get concurrency(): number {
+    return this.limits.concurrency;
+  }
+
+  /**
+   * Says whether one more task of this client may wait. Ask before `run`, which takes whatever it is given: work that
+   * a former life of the server accepted is not refused.
+   *
+   * @param retryAfter seconds to tell a client that is turned away
+   * @throws Problem `queue-full`
+   */
+  assertRoom(client: string, retryAfter: number): void {
+    if (this.running < this.limits.concurrency) return;
+    const own = this.waiting.get(client)?.length ?? 0;
+    if (this.length >= this.limits.length) {
+      throw new Problem("queue-full", `${this.length} builds are waiting already; try again later`, {
+        retryAfter,
+      });
+    }
+    if (own >= this.limits.perClient) {
+      throw new Problem("queue-full", `${own} of your builds are waiting already; try again later`, {
+        retryAfter,
+      });
+    }
+  }
+
   /**
    * @param task starts when its turn comes
-   * @param retryAfter seconds to tell a client that is turned away
-   * @param unbounded for work that was accepted before, by a former life of the server
-   * @throws Problem `queue-full` at once; `shutting-down` when the queue closes before the task starts
+   * @throws Problem: that of `close`, when the queue closes before the task starts
    */
-  async run<T>(
-    client: string,
-    task: () => Promise<T>,
-    { retryAfter = 10, unbounded = false }: { retryAfter?: number; unbounded?: boolean } = {},
-  ): Promise<T> {
+  async run<T>(client: string, task: () => Promise<T>): Promise<T> {
     if (this.closed) throw this.closed;
     if (this.running < this.limits.concurrency) this.running++;
-    else {
-      if (!unbounded) this.refuseWhenFull(client, retryAfter);
-      await this.turn(client);
-    }
+    else await this.turn(client);
     try {
       return await task();
     } finally {
@@ -71,20 +88,6 @@ export class FairQueue {
   /** Resolves when nothing runs. */
   async drained(): Promise<void> {
     if (this.running > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
-  }
-
-  private refuseWhenFull(client: string, retryAfter: number): void {
-    const own = this.waiting.get(client)?.length ?? 0;
-    if (this.length >= this.limits.length) {
-      throw new Problem("queue-full", `${this.length} builds are waiting already; try again later`, {
-        retryAfter,
-      });
-    }
-    if (own >= this.limits.perClient) {
-      throw new Problem("queue-full", `${own} of your builds are waiting already; try again later`, {
-        retryAfter,
-      });
-    }
   }
 
   private turn(client: string): Promise<void> {

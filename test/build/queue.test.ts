@@ -56,14 +56,19 @@ describe("FairQueue", () => {
     const tasks = ["a", "b", "c"].map((name) => task(name, started));
     const [a, b, c] = tasks;
     if (!a || !b || !c) throw new Error("three tasks");
-    const runs = [queue.run("a", a.run), queue.run("a", b.run)];
-    await expect(queue.run("a", c.run, { retryAfter: 7 })).rejects.toMatchObject({
-      code: "queue-full",
-      retryAfter: 7,
-    });
+    queue.assertRoom("a", 7);
+    const runs = [queue.run("a", a.run)];
+    queue.assertRoom("a", 7);
+    runs.push(queue.run("a", b.run));
+    expect(() => queue.assertRoom("a", 7)).toThrow(
+      expect.objectContaining({ code: "queue-full", retryAfter: 7 }),
+    );
+    queue.assertRoom("b", 7);
     runs.push(queue.run("b", c.run));
-    await expect(queue.run("c", async () => "d")).rejects.toMatchObject({ code: "queue-full" });
-    const again = queue.run("a", async () => "again", { unbounded: true });
+    expect(() => queue.assertRoom("c", 9)).toThrow(
+      expect.objectContaining({ code: "queue-full", retryAfter: 9 }),
+    );
+    const again = queue.run("a", async () => "accepted before");
     for (const one of tasks) one.end();
     await Promise.all([...runs, again]);
     expect(started).toEqual(["a", "b", "c"]);

@@ -1,0 +1,291 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { type Complaint, Problem } from "../errors.ts";
+import type { Runner, RunResult, RunStatus } from "../runner/runner.ts";
+import { zipFileName } from "../spec/names.ts";
+import type { ArtifactStore } from "../store/artifacts.ts";
+import type { BuildStore, OpenBuild } from "../store/builds.ts";
+import type { StatsStore } from "../store/stats.ts";
+import type { ImageCatalog } from "./catalog.ts";
+import { packageBuild } from "./package.ts";
+import type { PlannedBuild, Planner, PlanSummary } from "./planner.ts";
+import type { FairQueue } from "./queue.ts";
+
+/** Who asked for a build. */
+export interface Requester {
+  /** Tells clients apart: a keyed hash. */
+  client: string;
+  /** What is stored of the address: the same hash, or the address itself where that is configured. */
+  address: string;
+  os: string;
+  web: boolean;
+}
+
+export interface BuildAnswer {
+  key: string;
+  fileName: string;
+  success: boolean;
+  /** Answered without a run of its own. */
+  cached: boolean;
+  /** What of the layout was left out on purpose. */
+  warnings: Complaint[];
+}
+
+export interface ServiceParts {
+  planner: Planner;
+  catalog: ImageCatalog;
+  queue: FairQueue;
+  runner: Runner;
+  builds: BuildStore;
+  artifacts: ArtifactStore;
+  stats: StatsStore;
+  logger: Logger;
+}
+
+interface Built {
+  success: boolean;
+  fileName: string;
+  /** Wall time of the run; null when this was found, not run. */
+  milliseconds: number | null;
+}
+
+/** A row that runs, or is about to. */
+type Job = Pick<OpenBuild, "id" | "key" | "board" | "layout" | "client" | "spec">;
+
+/** How old the list of installed images may be when a request comes, milliseconds. */
+const catalogAge = 2000;
+/** How often work that a fault left behind is taken up again, milliseconds. */
+const recoveryInterval = 5000;
+/** Time an aborted run has to clear up, milliseconds. */
+const abortTime = 10_000;
+
+/**
+ * The life of a build, in order: plan, cache, queue, run, package, publish. Equal builds in flight are one run.
+ * Invariant: a build that was accepted is a row, and a row without an outcome is run again, whatever happened.
+ */
+export class BuildService {
+  readonly #parts: ServiceParts;
+  /** Key -> its run, queued or under way. */
+  readonly #inFlight = new Map<string, Promise<Built>>();
+  /** The ids of the rows those runs belong to. */
+  readonly #own = new Set<string>();
+  readonly #stop = new AbortController();
+  /** Rows to take up again as soon as the daemon answers. */
+  #recovering: NodeJS.Timeout | undefined;
+  /** Of a run, milliseconds; a moving average, to tell how long the queue is. */
+  #usual = 10_000;
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Builds what a client posted, or finds it built.
+   *
+   * A compiler that fails, a timeout and a limit are answers (`success: false`, a zip with the log).
+   * @throws Problem for everything else
+   */
+  async build(body: Uint8Array, requester: Requester): Promise<BuildAnswer> {
+    const { planner, catalog } = this.#parts;
+    await catalog.refresh(catalogAge);
+    const plan = planner.recall(body) ?? planner.plan(body);
+    const planned = () => (isPlanned(plan) ? plan : planner.plan(body));
+    const shared = this.#inFlight.get(plan.key);
+    const built = await (shared ??
+      this.#fly(plan.key, () => this.#keptOrRun(planned, plan.key, requester.client)));
+    const milliseconds = shared ? null : built.milliseconds;
+    this.#count(plan, requester, built.success, milliseconds);
+    const { success, fileName } = built;
+    return { key: plan.key, fileName, success, cached: milliseconds === null, warnings: plan.warnings };
+  }
+
+  /** Clears up after a former life of the server, then runs what it left unfinished; tries until the daemon answers. */
+  async recover(): Promise<void> {
+    const { runner, builds, logger } = this.#parts;
+    clearTimeout(this.#recovering);
+    this.#recovering = undefined;
+    try {
+      const removed = await runner.reap();
+      if (removed > 0) logger.warn({ removed }, "removed containers of a former life");
+    } catch (error) {
+      logger.warn({ err: error }, "cannot clear up yet");
+      return this.#recoverLater();
+    }
+    for (const row of builds.interrupted()) this.#resume(row);
+  }
+
+  /**
+   * Orderly stop: what waits stays queued for the next start, what runs may finish within the grace time.
+   * @param grace milliseconds
+   */
+  async stop(grace: number): Promise<void> {
+    const { queue, logger } = this.#parts;
+    clearTimeout(this.#recovering);
+    queue.close(shuttingDown());
+    const drained = queue.drained();
+    await Promise.race([drained, sleep(grace, undefined, { ref: false })]);
+    if (queue.size.running > 0) logger.warn(queue.size, "grace time is over: running builds are put back");
+    this.#stop.abort();
+    await Promise.race([drained, sleep(abortTime, undefined, { ref: false })]);
+  }
+
+  /** One flight per key: whoever asks for the same meanwhile waits for this one. */
+  #fly(key: string, flight: () => Promise<Built>): Promise<Built> {
+    const built = flight().finally(() => this.#inFlight.delete(key));
+    this.#inFlight.set(key, built);
+    return built;
+  }
+
+  async #keptOrRun(plan: () => PlannedBuild, key: string, client: string): Promise<Built> {
+    return (await this.#kept(key)) ?? this.#run(this.#accept(plan(), client));
+  }
+
+  async #kept(key: string): Promise<Built | undefined> {
+    const { builds, artifacts } = this.#parts;
+    const row = builds.cached(key);
+    if (!row?.artifact) return undefined;
+    const { name } = row.artifact;
+    if (await artifacts.find(name)) {
+      return { success: row.status === "succeeded", fileName: name, milliseconds: null };
+    }
+    builds.forget(name);
+    return undefined;
+  }
+
+  /** From here on the build is a row and will have an outcome. */
+  #accept({ key, name, version, spec }: PlannedBuild, client: string): Job {
+    const { queue, builds } = this.#parts;
+    const waiting = queue.size.waiting + 1;
+    queue.assertRoom(client, Math.ceil((waiting * this.#usual) / 1000 / queue.concurrency));
+    const job = { id: randomUUID(), key, board: name.board, layout: name.layout, client, spec };
+    const { container, name: versionName } = version;
+    builds.create({ ...job, version: versionName, container, image: spec.image.digest ?? "" });
+    return job;
+  }
+
+  #run(job: Job): Promise<Built> {
+    this.#own.add(job.id);
+    return this.#parts.queue
+      .run(job.client, () => this.#attempt(job))
+      .finally(() => this.#own.delete(job.id));
+  }
+
+  async #attempt(job: Job): Promise<Built> {
+    const { builds, runner, logger } = this.#parts;
+    builds.start(job.id);
+    logger.info(
+      { build: job.id, key: job.key, board: job.board, image: job.spec.image.name },
+      "build starts",
+    );
+    try {
+      const id = `${job.id}-${randomBytes(4).toString("hex")}`;
+      return await this.#conclude(job, await runner.run(job.spec, { id, signal: this.#stop.signal }));
+    } catch (error) {
+      this.#putBack(job, error);
+      throw error;
+    }
+  }
+
+  /** Packs the outputs, publishes the zip and gives the row its outcome. */
+  async #conclude(job: Job, result: RunResult): Promise<Built> {
+    const { builds, artifacts, logger } = this.#parts;
+    const { status, reason, milliseconds } = result;
+    if (status === "cancelled") throw shuttingDown();
+    const success = status === "succeeded";
+    const log = success ? result.log : `${result.log}\nkiisrv: ${reason}\n`;
+    const zip = await packageBuild({ outputs: result.outputs, files: job.spec.files, log });
+    const artifact = await artifacts.publish(zipName(job, status), zip);
+    builds.finish(job.id, { status, milliseconds, artifact, reason, log });
+    this.#usual = 0.8 * this.#usual + 0.2 * milliseconds;
+    logger.info({ build: job.id, status, reason, milliseconds, bytes: artifact.bytes }, "build ends");
+    return { success, fileName: artifact.name, milliseconds };
+  }
+
+  /** After a fault: what a stop or the daemon broke off stays to be built, anything else has failed for good. */
+  #putBack(job: Job, error: unknown): void {
+    const { builds, logger } = this.#parts;
+    const code = error instanceof Problem ? error.code : "internal";
+    const reason = error instanceof Problem ? error.message : "the server made a mistake";
+    try {
+      if (code === "shutting-down") builds.requeue(job.id, "stopped");
+      else if (code === "runner-unavailable") builds.requeue(job.id, "crashed");
+      else builds.finish(job.id, { status: "faulted", milliseconds: 0, artifact: null, reason, log: "" });
+    } catch (storageError) {
+      logger.error({ err: storageError, build: job.id }, "the build's row cannot be brought up to date");
+    }
+    this.#recoverLater();
+  }
+
+  #recoverLater(): void {
+    if (this.#recovering || this.#stop.signal.aborted) return;
+    this.#recovering = setTimeout(() => this.recover(), recoveryInterval).unref();
+  }
+
+  /** Takes up a row that nobody in this process works on. */
+  #resume(row: OpenBuild): void {
+    const { builds, logger } = this.#parts;
+    if (this.#own.has(row.id) || this.#inFlight.has(row.key)) return;
+    if (row.status === "running" && builds.requeue(row.id, "crashed") === "faulted") {
+      logger.error({ build: row.id }, "given up: it was under way each time the server died");
+      return;
+    }
+    this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)).catch((error) =>
+      logger.warn({ err: error, build: row.id }, "a build left by a former life did not finish"),
+    );
+  }
+
+  /** The same may have been asked for and built since. */
+  async #keptInstead(row: OpenBuild): Promise<Built | undefined> {
+    const kept = await this.#kept(row.key);
+    const reason = "built by another request meanwhile";
+    if (kept)
+      this.#parts.builds.finish(row.id, {
+        status: "cancelled",
+        milliseconds: 0,
+        artifact: null,
+        reason,
+        log: "",
+      });
+    return kept;
+  }
+
+  /** Statistics must not cost anybody their firmware. */
+  #count(plan: PlanSummary, requester: Requester, success: boolean, buildMilliseconds: number | null): void {
+    const { client: _, address, ...rest } = requester;
+    try {
+      this.#parts.stats.record({
+        ...rest,
+        client: address,
+        hash: plan.key,
+        board: plan.name.board,
+        variant: plan.variant,
+        layers: plan.layers,
+        container: plan.version.container,
+        success,
+        requestedAt: new Date(),
+        buildMilliseconds,
+      });
+    } catch (error) {
+      this.#parts.logger.error({ err: error }, "the request could not be counted");
+    }
+  }
+}
+
+/**
+ * An outcome that repeats itself has the key for its name. One that may differ next time gets a name of its own, for
+ * clients keep what they fetched under a name for good.
+ */
+function zipName(job: Job, status: RunStatus): string {
+  const repeats = status === "succeeded" || status === "failed";
+  const hash = repeats ? job.key : job.key + randomBytes(4).toString("hex");
+  return zipFileName(job, hash, status === "succeeded");
+}
+
+function isPlanned(plan: PlanSummary): plan is PlannedBuild {
+  return "spec" in plan;
+}
+
+function shuttingDown(): Problem {
+  return new Problem("shutting-down", "the server restarts; ask again in a moment", { retryAfter: 5 });
+}

@@ -1,0 +1,75 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type PlanRequest, planBuild } from "../build/plan.ts";
+import { layoutRoot } from "../build/request.ts";
+import { readConfig } from "../config.ts";
+import { Problem } from "../errors.ts";
+import { families } from "../firmware/families.ts";
+import { defaultVersion } from "../firmware/versions.ts";
+import { parseJson } from "../layout/json.ts";
+import type { Dialect } from "../layout/kll.ts";
+import { LayoutLibrary } from "../layout/library.ts";
+import { openConfig, VersionStore } from "../store/versions.ts";
+import { type Command, usage } from "./command.ts";
+
+const options = {
+  version: { type: "string", default: defaultVersion },
+  dialect: { type: "string" },
+  layouts: { type: "string" },
+  digest: { type: "string" },
+  out: { type: "string" },
+} as const;
+
+/** `kiisrv plan`: what a layout would be built from, without building it. Needs no daemon and no server. */
+export const plan: Command = {
+  name: "plan",
+  summary: "print the build spec of a layout as JSON; with --out, write its KLL files",
+  help: `kiisrv plan LAYOUT.json [--version NAME] [--dialect current|legacy] [--layouts DIR] [--out DIR] [--digest ID]
+
+  LAYOUT.json      a layout document; - reads standard input
+  --version NAME   channel or version to plan for [${defaultVersion}]
+  --dialect NAME   KLL dialect instead of the version's own: current or legacy
+  --layouts DIR    library with the base layouts [KIISRV_LAYOUTS or ./layouts]
+  --out DIR        write the KLL files there
+  --digest ID      content id (sha256:…) of the toolchain image; without it the key is not the one a server computes`,
+
+  async run(args, { environment, output, report }) {
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    const [file, ...rest] = positionals;
+    if (file === undefined || rest.length > 0) throw usage("plan takes one layout file");
+    const config = readConfig(environment);
+    const library = new LayoutLibrary(values.layouts ?? config.layouts);
+    const planned = planBuild(await readRequest(file, values.version, readDialect(values.dialect)), {
+      families,
+      versions: new VersionStore(openConfig(":memory:")).all(),
+      limits: config.limits,
+      baseLayout: (name) => library.base(name),
+      imageDigest: () => values.digest ?? null,
+    });
+    for (const { path, message } of planned.kll.warnings) report(`warning: ${path}: ${message}`);
+    if (values.out !== undefined) {
+      await mkdir(values.out, { recursive: true });
+      for (const { name, text } of planned.kll.files) await writeFile(join(values.out, name), text);
+    }
+    output(JSON.stringify({ key: planned.key, ...planned.spec }, null, 2));
+  },
+};
+
+async function readRequest(
+  file: string,
+  version: string,
+  dialect: Dialect | undefined,
+): Promise<PlanRequest> {
+  const bytes = await readFile(file === "-" ? "/dev/stdin" : file).catch((cause: Error) => {
+    throw new Problem("bad-request", `${file} cannot be read: ${cause.message}`, { cause });
+  });
+  const { text, value, complaints } = parseJson(bytes, layoutRoot);
+  const request = { document: value, documentText: text, root: layoutRoot, version, complaints };
+  return dialect ? { ...request, dialect } : request;
+}
+
+function readDialect(given: string | undefined): Dialect | undefined {
+  if (given === undefined || given === "current" || given === "legacy") return given;
+  throw usage(`there is no dialect '${given}'`);
+}

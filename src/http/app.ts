@@ -1,0 +1,47 @@
+import cors from "@koa/cors";
+import Router from "@koa/router";
+import Koa from "koa";
+import type { Logger } from "pino";
+import { answerErrors } from "./errors.ts";
+import { logRequests } from "./log.ts";
+import { type ArtifactSource, artifactRoutes } from "./routes/artifacts.ts";
+import { type HealthParts, healthRoutes } from "./routes/health.ts";
+import { type LayoutSource, layoutRoutes } from "./routes/layouts.ts";
+import { type LegacyParts, legacyRoutes } from "./routes/legacy.ts";
+import { type StatsSource, statsRoutes } from "./routes/stats.ts";
+import { type VersionSource, versionRoutes } from "./routes/versions.ts";
+
+/** What the application answers from. */
+export interface AppParts {
+  logger: Logger;
+  /** Take the client's address from the last hop of X-Forwarded-For. */
+  trustProxy: boolean;
+  legacy: LegacyParts;
+  artifacts: ArtifactSource;
+  layouts: LayoutSource;
+  versions: VersionSource;
+  stats: StatsSource;
+  health: HealthParts;
+}
+
+/** Headers a web client may read besides the simple ones. */
+const exposedHeaders = ["Accept-Ranges", "Content-Range", "ETag", "Retry-After", "X-Request-Id"];
+
+/** Puts the HTTP application together; does not listen. */
+export function createApp(parts: AppParts): Koa {
+  const app = new Koa({ proxy: parts.trustProxy, maxIpsCount: 1 });
+  app.silent = true;
+  const router = new Router();
+  legacyRoutes(router, parts.legacy);
+  artifactRoutes(router, parts.artifacts);
+  layoutRoutes(router, parts.layouts);
+  versionRoutes(router, parts.versions);
+  statsRoutes(router, parts.stats);
+  healthRoutes(router, parts.health);
+
+  app.use(logRequests(parts.logger));
+  app.use(cors({ origin: "*", exposeHeaders: exposedHeaders, maxAge: 86_400 }));
+  app.use(answerErrors());
+  app.use(router.routes());
+  return app;
+}

@@ -1,0 +1,29 @@
+import type Router from "@koa/router";
+
+/** What must be there to build; each check says what is missing, or nothing. */
+export interface HealthParts {
+  checks: Record<string, () => Promise<string | undefined>>;
+}
+
+/** `GET /healthz`: the process answers. `GET /readyz`: it could build; 503 says what is missing. */
+export function healthRoutes(router: Router, { checks }: HealthParts): void {
+  router.get("/healthz", (ctx) => {
+    ctx.set("Cache-Control", "no-store");
+    ctx.body = { status: "alive" };
+  });
+
+  router.get("/readyz", async (ctx) => {
+    const results = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, (await check()) ?? "ok"] as const),
+    );
+    const ready = results.every(([, result]) => result === "ok");
+    ctx.set("Cache-Control", "no-store");
+    ctx.status = ready ? 200 : 503;
+    const missing = results.filter(([, result]) => result !== "ok").map(([, result]) => result);
+    ctx.body = {
+      status: ready ? "ready" : "not ready",
+      checks: Object.fromEntries(results),
+      ...(ready ? {} : { error: missing.join("; ") }),
+    };
+  });
+}

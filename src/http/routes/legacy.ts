@@ -1,0 +1,25 @@
+import type Router from "@koa/router";
+import type { BuildService } from "../../build/service.ts";
+import { readBody } from "../body.ts";
+import { identifyRequester, type RequesterOptions } from "../requester.ts";
+
+export interface LegacyParts {
+  service: Pick<BuildService, "build">;
+  requester: RequesterOptions;
+}
+
+/** Bytes; the predecessor's limit. */
+const bodyLimit = 10 * 1024 * 1024;
+
+/** `POST /` and `POST /download.php`: waits for the build and names the zip. A build that fails is a 200, too. */
+export function legacyRoutes(router: Router, { service, requester }: LegacyParts): void {
+  router.post(["/", "/download.php"], async (ctx) => {
+    const body = await readBody(ctx, bodyLimit);
+    const who = identifyRequester(ctx.ip, ctx.get("User-Agent"), requester);
+    const answer = await service.build(body, who);
+    ctx.state.logger.info({ build: answer.key, cached: answer.cached, success: answer.success }, "answered");
+    ctx.set("Cache-Control", "no-store");
+    const { fileName, success, warnings } = answer;
+    ctx.body = { filename: `./tmp/${fileName}`, success, ...(warnings.length > 0 ? { warnings } : {}) };
+  });
+}
