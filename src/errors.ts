@@ -53,14 +53,20 @@ export class Problem extends Error {
   }
 }
 
-/** Formats the keys of a path the way complaints show it: `["matrix", 12, "layers", "1"]` -> `matrix[12].layers.1`. */
+/** Keys are the sender's and may be millions of characters long; a complaint about them is not. */
+const longestPath = 200;
+
+/**
+ * Formats the keys of a path the way complaints show it: `["matrix", 12, "layers", "1"]` -> `matrix[12].layers.1`,
+ * cut after 200 characters.
+ */
 export function jsonPath(...keys: readonly PropertyKey[]): string {
   let path = "";
   for (const key of keys) {
     if (typeof key === "number") path += `[${key}]`;
     else path += path === "" ? String(key) : `.${String(key)}`;
   }
-  return path;
+  return path.slice(0, longestPath).toWellFormed();
 }
 
 /** What a check gives: the value, or everything that is wrong with it. */

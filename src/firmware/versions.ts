@@ -55,12 +55,12 @@ export function chooseVersion(
   if (asked.family === family) return asked;
   const own = versions.filter((version) => version.family === family);
   if (own.length === 1 && own[0]) return own[0];
-  const names = own.map((version) => version.name).join(", ");
+  const names = own.map((version) => version.name).join(", ") || "none";
   throw new Problem(
     "unknown-version",
-    `version '${name}' does not build this board; its versions are ${names}`,
+    `version '${name}' does not build this board; versions that do: ${names}`,
     {
-      complaints: [{ path: "env", message: `must be one of ${names}` }],
+      complaints: [{ path: "env", message: `does not build this board; versions that do: ${names}` }],
     },
   );
 }
@@ -68,21 +68,22 @@ export function chooseVersion(
 const label = "kiisrv.release.";
 
 /**
- * The facts of a release: those the image carries as labels, else those of the table.
+ * The facts of a release: those the image carries as labels (empty where its build was not told), else those of
+ * the table.
  * @returns null where neither knows them
  */
 export function releaseInfo(
   labels: Readonly<Record<string, string>>,
   known: Release | undefined,
 ): ReleaseInfo | null {
-  const commit = Number(labels[`${label}commit`] ?? known?.commits ?? Number.NaN);
+  const commit = Number(labels[`${label}commit`] || (known?.commits ?? Number.NaN));
   if (!Number.isInteger(commit) || commit < 0) return null;
   return {
     commit,
-    date: labels[`${label}date`] ?? known?.date ?? "",
-    hash: labels[`${label}hash`] ?? known?.hash ?? "",
+    date: (labels[`${label}date`] || known?.date) ?? "",
+    hash: (labels[`${label}hash`] || known?.hash) ?? "",
     bcd: bcdDevice(commit),
-    notes: labels[`${label}notes`] ?? known?.notes ?? "",
+    notes: (labels[`${label}notes`] || known?.notes) ?? "",
   };
 }
 

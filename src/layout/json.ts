@@ -21,8 +21,11 @@ export interface ParsedJson {
 /** Deeper nesting than any layout has; bounds the recursion here and in everything that walks the value. */
 const maxDepth = 64;
 
+/** Fifty times what the largest layout known holds; bounds the time anything takes that walks the values. */
+const maxValues = 100_000;
+
 /** A document of nothing but mistakes must not become a list of millions. */
-const maxComplaints = 100;
+export const maxComplaints = 100;
 
 const orders = new WeakMap<JsonObject, string[]>();
 
@@ -34,10 +37,12 @@ export function documentOrder(object: JsonObject): string[] {
 /**
  * Decodes and parses a JSON text.
  * @param root where the text's value stands in the request; the paths of complaints begin with it
- * @throws Problem `bad-json` for invalid UTF-8 and for syntax errors, with line and column
+ * @throws Problem `bad-json` for invalid Unicode, for syntax errors (with line and column), and for more nesting or
+ *   more values than any layout has
  */
 export function parseJson(source: string | Uint8Array, root = ""): ParsedJson {
   const text = typeof source === "string" ? source : decodeUtf8(source);
+  if (!text.isWellFormed()) throw new Problem("bad-json", "the text holds half a surrogate pair");
   const parser = new Parser(text, root);
   return { text, value: parser.document(), complaints: parser.complaints, members: parser.members };
 }
@@ -54,6 +59,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 /** Every character that may stand in a string as it is. */
 const plainString = /[\x20\x21\x23-\x5b\x5d-\uffff]*/y;
+const escapeSequence = /\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4})/y;
 const integerLike = /^(?:0|[1-9]\d{0,9})$/;
 
 class Parser {
@@ -63,6 +69,7 @@ class Parser {
   private readonly root: string;
   private readonly path: PropertyKey[] = [];
   private at = 0;
+  private values = 0;
 
   constructor(text: string, root: string) {
     this.text = text;
@@ -77,6 +84,7 @@ class Parser {
   }
 
   private value(): JsonValue {
+    if (++this.values > maxValues) throw new Problem("bad-json", `holds more than ${maxValues} values`);
     this.space();
     switch (this.text[this.at]) {
       case "{":
@@ -137,10 +145,13 @@ class Parser {
 
   private string(): string {
     const from = this.at++;
-    let escaped = false;
-    for (this.at = this.match(plainString); this.text[this.at] === "\\"; this.at = this.match(plainString)) {
-      escaped = true;
-      this.at += 2;
+    this.at = this.match(plainString);
+    const escaped = this.text[this.at] === "\\";
+    while (this.text[this.at] === "\\") {
+      const end = this.match(escapeSequence);
+      if (end < 0) throw this.unexpected("that begins no escape");
+      this.at = end;
+      this.at = this.match(plainString);
     }
     if (this.text[this.at] !== '"') throw this.unexpected("in a string");
     this.at++;
@@ -148,14 +159,9 @@ class Parser {
   }
 
   private unescaped(from: number): string {
-    try {
-      const value: string = JSON.parse(this.text.slice(from, this.at));
-      if (!value.isWellFormed()) this.complain("the text holds half a surrogate pair");
-      return value;
-    } catch {
-      this.at = from;
-      throw this.unexpected("before a string with a bad escape");
-    }
+    const value: string = JSON.parse(this.text.slice(from, this.at));
+    if (!value.isWellFormed()) this.complain("the text holds half a surrogate pair");
+    return value;
   }
 
   private number(): number {

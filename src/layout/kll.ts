@@ -1,4 +1,5 @@
 import type { Checked, Complaint } from "../errors.ts";
+import { maxComplaints } from "./json.ts";
 import type { BaseLayout, Header, Layout, LayoutKey } from "./schema.ts";
 
 /** The KLL language of a firmware version: `legacy` before v0.5, `current` from v0.5.0 on. */
@@ -20,7 +21,7 @@ export interface KllFile {
 export interface Kll {
   /** One file a layer, from layer 0 up without gaps. */
   files: KllFile[];
-  /** What was left out on purpose. */
+  /** What was left out on purpose; the first 100 of it. */
   warnings: Complaint[];
 }
 
@@ -49,7 +50,7 @@ export function generateKll(layout: Layout, base: BaseLayout, dialect: Dialect, 
     const text = lines.map((line) => line.text).join("\n");
     return { name: `${stem}-${layer}.kll`, text, origins: lines.map((line) => line.origin) };
   });
-  return { ok: true, value: { files, warnings } };
+  return { ok: true, value: { files, warnings: warnings.slice(0, maxComplaints) } };
 }
 
 /** The board's name as file names and look-ups have it. */

@@ -56,10 +56,9 @@ export class LayoutLibrary {
     if (!found) return undefined;
     const kept = this.bases.get(name);
     if (kept?.stamp === found.stamp) return kept.base;
-    const checked = checkBase(parseJson(readFileSync(found.path)).value);
-    if (!checked.ok) throw new Problem("internal", `the base layout ${name} of this server is broken`);
-    this.bases.set(name, { stamp: found.stamp, base: checked.value });
-    return checked.value;
+    const base = readBase(name, found.path);
+    this.bases.set(name, { stamp: found.stamp, base });
+    return base;
   }
 
   /** Follows an alias, but never out of the directory. */
@@ -75,5 +74,17 @@ export class LayoutLibrary {
       stamp: `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`,
       modified: stat.mtimeMs,
     };
+  }
+}
+
+/** What is wrong with a file of the library is the server's fault, not the fault of who posts a layout. */
+function readBase(name: string, path: string): BaseLayout {
+  try {
+    const checked = checkBase(parseJson(readFileSync(path)).value);
+    if (checked.ok) return checked.value;
+    const [first] = checked.complaints;
+    throw new Error(`${first?.path}: ${first?.message}`);
+  } catch (cause) {
+    throw new Problem("internal", `the base layout ${name} of this server is broken`, { cause });
   }
 }

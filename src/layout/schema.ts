@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Checked, type Complaint, jsonPath } from "../errors.ts";
-import { documentOrder, type JsonObject, type JsonValue } from "./json.ts";
+import { documentOrder, type JsonObject, type JsonValue, maxComplaints } from "./json.ts";
 
 /**
  * The shape of a layout document and the limits on its values. Every value that reaches a KLL file is checked here
@@ -32,7 +32,32 @@ const namePart = z
 const requiredNamePart = namePart.min(1, "must not be empty");
 
 /**
+ * A list that is no longer looked at once it has more mistakes than are told: zod's own array would copy
+ * a million of them from level to level, for seconds, until the call stack ends it.
+ */
+function list<V>(schema: z.ZodType<V>) {
+  return z.unknown().transform((input, context): V[] => {
+    if (!Array.isArray(input)) {
+      context.addIssue({ code: "invalid_type", expected: "array", input });
+      return [];
+    }
+    const items: V[] = [];
+    for (let index = 0; index < input.length && context.issues.length <= maxComplaints; index++) {
+      const parsed = schema.safeParse(input[index], { error: wording });
+      if (parsed.success) items.push(parsed.data);
+      else addIssues(context, index, parsed.error.issues);
+    }
+    return items;
+  });
+}
+
+function addIssues(context: z.RefinementCtx, key: PropertyKey, issues: z.core.$ZodIssue[]): void {
+  for (const issue of issues) context.addIssue({ ...issue, path: [key, ...issue.path] });
+}
+
+/**
  * An object used as a map, in document order, whatever its keys are called (zod's own record skips `__proto__`).
+ * Like a list it is given up after too many mistakes.
  * `parseKey` gives the key's value, or undefined for a key that cannot be.
  */
 function dictionary<K, V>(
@@ -48,12 +73,12 @@ function dictionary<K, V>(
     }
     const object = input as JsonObject;
     for (const name of documentOrder(object)) {
+      if (context.issues.length > maxComplaints) break;
       const key = parseKey(name);
       const parsed = schema.safeParse(object[name], { error: wording });
       if (key === undefined) context.addIssue({ code: "custom", message: keyMessage, path: [name] });
-      if (!parsed.success) {
-        for (const issue of parsed.error.issues) context.addIssue({ ...issue, path: [name, ...issue.path] });
-      } else if (key !== undefined) entries.set(key, parsed.data);
+      if (!parsed.success) addIssues(context, name, parsed.error.issues);
+      else if (key !== undefined) entries.set(key, parsed.data);
     }
     return entries;
   });
@@ -101,7 +126,7 @@ export const headerSchema = z.looseObject({
 
 const animationSchema = z.looseObject({
   settings: oneLine,
-  frames: z.array(oneLine),
+  frames: list(oneLine),
   type: z.string().nullish(),
 });
 
@@ -109,8 +134,8 @@ const cannedSchema = z.looseObject({
   settings: z.string(),
   type: z.string(),
   description: z.string(),
-  configurable: z.array(z.unknown()),
-  frames: z.array(z.string()),
+  configurable: list(z.unknown()),
+  frames: list(z.string()),
   "custom-kll": z.string().nullish(),
 });
 
@@ -120,18 +145,18 @@ function animationId(key: string): string | undefined {
 
 const layoutSchema = z.looseObject({
   header: headerSchema,
-  matrix: z.array(keySchema).min(1, "must hold at least one key"),
+  matrix: list(keySchema).refine((keys) => keys.length > 0, "must hold at least one key"),
   custom: byLayer(z.string()).nullish(),
   animations: dictionary(animationId, "the id must be one short line without ']'", animationSchema).nullish(),
   canned: dictionary((key) => key, "", cannedSchema).nullish(),
-  defines: z.array(z.looseObject({ name: quoted, value: quoted })).nullish(),
-  leds: z
-    .array(z.looseObject({ id: z.number(), x: z.number(), y: z.number(), scanCode: z.string().nullish() }))
-    .nullish(),
+  defines: list(z.looseObject({ name: quoted, value: quoted })).nullish(),
+  leds: list(
+    z.looseObject({ id: z.number(), x: z.number(), y: z.number(), scanCode: z.string().nullish() }),
+  ).nullish(),
 });
 
 /** What a base layout is asked for: its keys. */
-const baseSchema = z.looseObject({ matrix: z.array(keySchema) });
+const baseSchema = z.looseObject({ matrix: list(keySchema) });
 
 export type Layout = z.output<typeof layoutSchema>;
 export type Header = z.output<typeof headerSchema>;
@@ -151,18 +176,15 @@ export function checkBase(value: JsonValue): Checked<BaseLayout> {
   return check(baseSchema, value, "");
 }
 
-/** More complaints than this help nobody and make an answer larger than its request. */
-const maxComplaints = 100;
-
 function check<T>(schema: z.ZodType<T>, value: unknown, root: string): Checked<T> {
   const parsed = schema.safeParse(value, { error: wording });
   if (parsed.success) return { ok: true, value: parsed.data };
   const prefix = root === "" ? [] : root.split(".");
   const complaints: Complaint[] = parsed.error.issues
     .slice(0, maxComplaints)
-    .map((issue) => ({ path: jsonPath(...prefix, ...issue.path).slice(0, 200), message: issue.message }));
-  const rest = parsed.error.issues.length - complaints.length;
-  if (rest > 0) complaints.push({ path: root, message: `and ${rest} more mistakes` });
+    .map((issue) => ({ path: jsonPath(...prefix, ...issue.path), message: issue.message }));
+  if (parsed.error.issues.length > maxComplaints)
+    complaints.push({ path: root, message: "and more mistakes" });
   return { ok: false, complaints };
 }
 
