@@ -1,0 +1,102 @@
+import type Docker from "dockerode";
+import type { Container, ContainerCreateOptions } from "dockerode";
+import { Problem } from "../errors.ts";
+import type { BuildSpec } from "../spec/spec.ts";
+import { buildLabel, instanceLabel } from "./container.ts";
+import { ask, askUnless } from "./daemon.ts";
+import { controllerImages } from "./images.ts";
+import type { ToolchainImage } from "./runner.ts";
+
+export type PinnedImage = Pick<ToolchainImage, "digest" | "labels">;
+
+/** A build's container as the daemon lists it. */
+export interface ListedContainer {
+  container: string;
+  build: string;
+  instance: string;
+  image: string;
+}
+
+/** What we ask of a Docker daemon, each within a time limit. Everything here throws Problem `runner-unavailable`. */
+export class Containers {
+  readonly #docker: Docker;
+  readonly #patience: number;
+  #cores: number | undefined;
+
+  /** @param patience milliseconds for one answer */
+  constructor(docker: Docker, patience: number) {
+    this.#docker = docker;
+    this.#patience = patience;
+  }
+
+  async images(): Promise<ToolchainImage[]> {
+    return controllerImages(
+      await ask(this.#patience, (abortSignal) => this.#docker.listImages({ abortSignal })),
+    );
+  }
+
+  /**
+   * Finds the very image of a spec on the daemon; nothing is ever pulled.
+   * @throws Problem `image-missing`
+   */
+  async pin({ name, digest }: BuildSpec["image"]): Promise<PinnedImage> {
+    if (digest === null) {
+      const image = (await this.images()).find((one) => one.name === name);
+      return image ?? imageMissing(name);
+    }
+    const found = await askUnless([404], this.#patience, () => this.#docker.getImage(digest).inspect());
+    return found === undefined ? imageMissing(name) : { digest: found.Id, labels: found.Config.Labels ?? {} };
+  }
+
+  /** Cores of the daemon's machine. Asked once: slow to answer, and it does not change. */
+  async cores(): Promise<number> {
+    this.#cores ??= (await ask(this.#patience, () => this.#docker.info())).NCPU as number;
+    return this.#cores;
+  }
+
+  /** @throws Problem `image-missing` if it was removed meanwhile */
+  async create(options: ContainerCreateOptions): Promise<Container> {
+    const container = await askUnless([404], this.#patience, (abortSignal) =>
+      this.#docker.createContainer({ ...options, abortSignal }),
+    );
+    return container ?? imageMissing(options.Image ?? "");
+  }
+
+  /** Kills and removes a container, by id or name, with its volumes; one that is not there, or already going, is fine. */
+  async remove(container: string): Promise<void> {
+    await askUnless([404, 409], this.#patience, (abortSignal) =>
+      this.#docker.getContainer(container).remove({ force: true, v: true, abortSignal }),
+    );
+  }
+
+  /** Runs a short container of ours to its end. */
+  async runThrough(options: ContainerCreateOptions): Promise<void> {
+    const container = await this.create(options);
+    try {
+      await ask(this.#patience, (abortSignal) => container.start({ abortSignal }));
+      await ask(this.#patience, (abortSignal) => container.wait({ abortSignal }));
+    } finally {
+      await this.remove(container.id);
+    }
+  }
+
+  /** All containers of builds, running or not, of every server that uses this daemon. */
+  async list(): Promise<ListedContainer[]> {
+    const filters = { label: [buildLabel, instanceLabel] };
+    const containers = await ask(this.#patience, (abortSignal) =>
+      this.#docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    return containers.map(({ Id, ImageID, Labels }) => ({
+      container: Id,
+      build: Labels[buildLabel] ?? "",
+      instance: Labels[instanceLabel] ?? "",
+      image: ImageID,
+    }));
+  }
+}
+
+function imageMissing(name: string): never {
+  throw new Problem("image-missing", `The toolchain image ${name} is not on this server.`, {
+    retryAfter: 60,
+  });
+}

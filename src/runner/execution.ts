@@ -1,0 +1,132 @@
+import type { Container } from "dockerode";
+import type { Limits } from "../spec/spec.ts";
+import { ask, askUnless, fault, unavailable } from "./daemon.ts";
+import { follow } from "./follow.ts";
+import { Halt } from "./halt.ts";
+import { BoundedLog } from "./log.ts";
+import type { Stop } from "./verdict.ts";
+import { watchUsage } from "./watch.ts";
+
+export interface ExecutionOptions {
+  limits: Limits;
+  signal: AbortSignal;
+  onLog: ((text: string) => void) | undefined;
+  /** Looks over the outputs so far: a sentence if there are too many. */
+  findExcess: () => Promise<string | null>;
+  /** Milliseconds the daemon may take for one answer. */
+  patience: number;
+}
+
+export interface Execution {
+  stop: Stop | null;
+  /** Null if it did not end by itself. */
+  exitCode: number | null;
+  log: BoundedLog;
+  milliseconds: number;
+}
+
+const cancelled: Stop = { status: "cancelled", reason: "The build was cancelled." };
+
+/**
+ * Runs a created container to its end, whatever that is. When this returns nothing of it runs any more; after a
+ * fault it still may.
+ * @throws Problem `runner-unavailable`
+ */
+export async function execute(container: Container, options: ExecutionOptions): Promise<Execution> {
+  const { limits, signal, patience } = options;
+  const halt = new Halt();
+  const log = new BoundedLog();
+  const following = await follow(container, logTaker(log, options, halt), patience);
+  const cancel = () => halt.raise(cancelled);
+  signal.addEventListener("abort", cancel);
+  const clock = setTimeout(
+    () => halt.raise({ status: "timed-out", reason: `The build took longer than ${limits.wallSeconds} s.` }),
+    limits.wallSeconds * 1000,
+  );
+  const endWatch = watchUsage(options.findExcess, halt);
+  const started = performance.now();
+  try {
+    if (signal.aborted) return { stop: cancelled, exitCode: null, log, milliseconds: 0 };
+    await ask(patience, (abortSignal) => container.start({ abortSignal }));
+    const exitCode = await exitOf(container, halt.signal, following.closed, patience);
+    const milliseconds = performance.now() - started;
+    await following.finish();
+    const stop = halt.outcome() ?? (await stopFromOutside(container, exitCode, patience));
+    return { stop, exitCode: stop === null ? exitCode : null, log, milliseconds };
+  } finally {
+    clearTimeout(clock);
+    signal.removeEventListener("abort", cancel);
+    endWatch();
+    following.end();
+  }
+}
+
+function logTaker(log: BoundedLog, options: ExecutionOptions, halt: Halt) {
+  const { logBytes } = options.limits;
+  let taken = 0;
+  return (text: string, bytes: number) => {
+    if (taken > logBytes) return;
+    taken += bytes;
+    log.add(text);
+    options.onLog?.(text);
+    if (taken > logBytes) {
+      halt.raise({ status: "limit-exceeded", reason: `The log of the build exceeds ${logBytes} bytes.` });
+    }
+  };
+}
+
+/** Waits for the container to end, and kills it once `halt` is aborted. Gives the exit status. */
+async function exitOf(
+  container: Container,
+  halt: AbortSignal,
+  closed: AbortSignal,
+  patience: number,
+): Promise<number> {
+  for (let killed = false; ; ) {
+    if (halt.aborted) {
+      // 404, 409: it ended before we came.
+      await askUnless([404, 409], patience, (abortSignal) => container.kill({ abortSignal }));
+      killed = true;
+    }
+    const wakers = killed ? [] : [halt, closed].filter((signal) => !signal.aborted);
+    const exitCode = await waitFor(container, AbortSignal.any([...wakers, AbortSignal.timeout(patience)]));
+    if (exitCode !== undefined) return exitCode;
+    if (killed) throw unavailable("The container daemon does not stop the build.");
+  }
+}
+
+/**
+ * Asks for the exit status until `awake` is aborted. Asked anew now and then and whenever the output ends, because
+ * the client keeps waiting for ever on a connection that was cut after the first bytes of an answer.
+ */
+async function waitFor(container: Container, awake: AbortSignal): Promise<number | undefined> {
+  const interrupted = new Promise<undefined>((resolve) => {
+    awake.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  try {
+    const answer = await Promise.race([container.wait({ abortSignal: awake }), interrupted]);
+    return answer?.StatusCode;
+  } catch (error) {
+    if (awake.aborted) return undefined;
+    throw fault(error);
+  }
+}
+
+/** SIGKILL and SIGTERM as exit statuses: nothing a compiler says, but what a daemon does to builds when it is shut down. */
+const killedFromOutside = [128 + 9, 128 + 15];
+
+/**
+ * Finds out whether something else than us stopped the container.
+ * @throws Problem `runner-unavailable` if it did and it was not the memory limit: that says nothing about the build
+ */
+async function stopFromOutside(
+  container: Container,
+  exitCode: number,
+  patience: number,
+): Promise<Stop | null> {
+  if (exitCode === 0) return null;
+  const { State } = await ask(patience, (abortSignal) => container.inspect({ abortSignal }));
+  if (State.OOMKilled) return { status: "limit-exceeded", reason: "The build ran out of memory." };
+  if (killedFromOutside.includes(exitCode)) throw unavailable("The build was stopped from outside.");
+  return null;
+}

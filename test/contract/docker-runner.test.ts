@@ -1,0 +1,187 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Docker from "dockerode";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createDockerRunner } from "../../src/runner/docker.ts";
+import type { Runner } from "../../src/runner/runner.ts";
+import type { BuildSpec } from "../../src/spec/spec.ts";
+import { buildImage, removeImage } from "../support/images.ts";
+import { newBuildId, testSpec, texts } from "../support/runner.ts";
+import { runnerContract } from "./runner.ts";
+
+const docker = new Docker();
+const instance = `test-${randomUUID()}`;
+const hostile = { name: `kiisrv-controller-hostile-${instance}`, digest: "" };
+const field = { name: `kiisrv-controller-field-${instance}`, digest: "" };
+let root: string;
+let runner: Runner;
+
+function directories(below: string) {
+  return { tmpConfig: join(below, "config"), tmpBuilds: join(below, "builds") };
+}
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "kiisrv-runner-"));
+  runner = createDockerRunner({ docker, directories: directories(root), instance });
+  hostile.digest = await buildImage(hostile.name, "hostile");
+  field.digest = await buildImage(field.name, "field");
+});
+
+afterAll(async () => {
+  await removeImage(hostile.name);
+  await removeImage(field.name);
+  await rm(root, { recursive: true, force: true });
+});
+
+async function containersOf(label: string): Promise<string[]> {
+  const filters = { label: [`kiisrv.instance=${label}`] };
+  const containers = await docker.listContainers({ all: true, filters });
+  return containers.flatMap(({ Names }) => Names);
+}
+
+async function leftovers(): Promise<string[]> {
+  const { tmpConfig, tmpBuilds } = directories(root);
+  const lists = await Promise.all([readdir(tmpConfig), readdir(tmpBuilds), containersOf(instance)]);
+  return lists.flat();
+}
+
+runnerContract("the Docker runner", () => ({ runner, hostile, leftovers }));
+
+describe("an image from the field", () => {
+  function run(spec: Partial<BuildSpec>) {
+    const whole = { ...testSpec(field, ["keyboard.bash"]), ...spec };
+    return runner.run(whole, { id: newBuildId(), signal: new AbortController().signal });
+  }
+
+  test("its archive's entries are the outputs", async () => {
+    const environment = { DefaultMapOverride: "stdFuncMap Demo-Standard-0", Layout: "Standard" };
+    const result = await run({ environment });
+    expect(result).toMatchObject({ status: "succeeded", exitCode: 0 });
+    expect(result.log).toContain("DefaultMapOverride=stdFuncMap Demo-Standard-0");
+    expect(texts(result.outputs)).toEqual({
+      "Demo-Standard-0.kll": 'U"A" : U"B";\n',
+      "Demo-Standard.json": '{"header":{}}\n',
+      "kiibohd.dfu.bin": 'U"A" : U"B";\n',
+      "kll/Demo-Standard-0.kll": 'U"A" : U"B";\n',
+      "log/build.log": "built as root\n",
+    });
+    expect(await leftovers()).toEqual([]);
+  });
+
+  test("a split board gives both halves", async () => {
+    const outputs = ["left_kiibohd.dfu.bin", "right_kiibohd.dfu.bin"];
+    const result = await run({ environment: { SPLIT_KEYBOARD: "1" }, outputs });
+    expect(result.status).toBe("succeeded");
+    expect(Object.keys(texts(result.outputs))).toEqual(expect.arrayContaining(outputs));
+  });
+
+  test("one that fails leaves its log in the error archive", async () => {
+    const result = await run({ files: [{ name: "Demo-0.kll", text: "syntax error\n" }] });
+    expect(result).toMatchObject({ status: "failed", exitCode: 2 });
+    expect(texts(result.outputs)["log/build.log"]).toContain("./Demo-0.kll:1:syntax error");
+    expect(await leftovers()).toEqual([]);
+  });
+});
+
+describe("reap", () => {
+  const former = () => `former-${randomUUID()}`;
+
+  async function leave(id: string, owner: string): Promise<void> {
+    const Labels = { "kiisrv.instance": owner, "kiisrv.build": id };
+    const container = await docker.createContainer({ Image: hostile.digest, Cmd: ["sleeps"], Labels });
+    await container.start();
+    await leaveDirectories(id);
+  }
+
+  async function leaveDirectories(id: string): Promise<void> {
+    for (const directory of Object.values(directories(root))) {
+      await mkdir(join(directory, id, "deep"), { recursive: true });
+    }
+  }
+
+  test("removes what a former life left, and nothing else", async () => {
+    const [ours, bare, others] = [former(), former(), former()];
+    const neighbour = `neighbour-${instance}`;
+    await leave(ours, instance);
+    await leave(others, neighbour);
+    await leaveDirectories(bare);
+    const published = join(directories(root).tmpBuilds, "Demo-Standard-0123.zip");
+    await writeFile(published, "zip");
+
+    const abort = new AbortController();
+    const live = newBuildId();
+    const running = Promise.withResolvers<void>();
+    const run = runner.run(testSpec(hostile, ["sleeps"]), {
+      id: live,
+      signal: abort.signal,
+      onLog: () => running.resolve(),
+    });
+    await running.promise;
+
+    expect(await runner.reap()).toBe(1);
+    expect(await containersOf(instance)).toEqual([`/kiisrv-${live}`]);
+    expect(await containersOf(neighbour)).toHaveLength(1);
+    expect((await leftovers()).sort()).toEqual(
+      [others, live, others, live, "Demo-Standard-0123.zip", `/kiisrv-${live}`].sort(),
+    );
+    abort.abort();
+    expect(await run).toMatchObject({ status: "cancelled" });
+
+    const other = createDockerRunner({ docker, directories: directories(root), instance: neighbour });
+    expect(await other.reap()).toBe(1);
+    await rm(published);
+    expect(await leftovers()).toEqual([]);
+  });
+});
+
+describe("a daemon that is not there", () => {
+  function runnerOn(socketPath: string, patience: number): Runner {
+    const directories = { tmpConfig: join(root, "no-config"), tmpBuilds: join(root, "no-builds") };
+    return createDockerRunner({ docker: new Docker({ socketPath }), directories, instance, patience });
+  }
+
+  async function expectFaults(dead: Runner): Promise<void> {
+    const { signal } = new AbortController();
+    const unavailable = { name: "Problem", code: "runner-unavailable" };
+    await expect(dead.run(testSpec(hostile, ["well"]), { id: newBuildId(), signal })).rejects.toMatchObject(
+      unavailable,
+    );
+    await expect(dead.images()).rejects.toMatchObject(unavailable);
+    await expect(dead.reap()).rejects.toMatchObject(unavailable);
+  }
+
+  test("no socket", async () => {
+    await expectFaults(runnerOn(join(root, "absent.sock"), 30_000));
+  });
+
+  test("a socket nobody listens on any more", async () => {
+    const path = join(root, "dead.sock");
+    const server = createServer().listen(path);
+    await once(server, "listening");
+    await new Promise((resolve) => server.close(resolve));
+    await expectFaults(runnerOn(path, 30_000));
+  });
+
+  test.each([
+    ["never answers", ""],
+    ["answers with an HTTP error", "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\n{}"],
+    ["answers with something else", "SSH-2.0-OpenSSH_9.2\r\n"],
+    ["begins to answer", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"],
+  ])("one that %s", async (_name, answer) => {
+    const path = join(root, `${randomUUID()}.sock`);
+    const connections = new Set<{ destroy(): void }>();
+    const server = createServer((socket) => {
+      connections.add(socket);
+      socket.on("error", () => connections.delete(socket));
+      if (answer !== "") socket.end(answer);
+    }).listen(path);
+    await once(server, "listening");
+    await expectFaults(runnerOn(path, 300));
+    for (const connection of connections) connection.destroy();
+    server.close();
+  });
+});

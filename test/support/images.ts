@@ -1,0 +1,22 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** The images of `test/support/images`: see their Dockerfiles. */
+export type TestImage = "hostile" | "field";
+
+/**
+ * Builds one of the images tests run, under a name of its own.
+ * @returns its content id, `sha256:…`
+ */
+export async function buildImage(name: string, image: TestImage): Promise<string> {
+  const directory = fileURLToPath(new URL(`images/${image}`, import.meta.url));
+  const { stdout } = await run("docker", ["build", "--quiet", "--force-rm", "--tag", name, directory]);
+  return stdout.trim();
+}
+
+export async function removeImage(name: string): Promise<void> {
+  await run("docker", ["image", "rm", "--force", name]);
+}

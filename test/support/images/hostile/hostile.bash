@@ -1,0 +1,72 @@
+# Builds that misbehave, one function each: BUILD [ARGUMENT...] <input directory> <archive name>
+cd /mnt/builds
+inputs=/mnt/config/${*: -2:1}
+
+firmware() { printf 'firmware' >kiibohd.dfu.bin; }
+
+well() {
+  firmware
+  mkdir log
+  cat "$inputs"/* >log/build.log
+  echo "to stdout: $Greeting"
+  echo 'to stderr: grüße' >&2
+}
+
+missing() { echo 'nothing to see'; }
+empty() { : >kiibohd.dfu.bin; }
+fails() { firmware; echo 'error: it does not compile'; exit 3; }
+killed() { kill -9 $$; }
+sleeps() { echo 'asleep'; sleep 3600; }
+deaf() { exec >/dev/null 2>&1 </dev/null; sleep 1; firmware; }
+symlink() { ln -s /etc/passwd kiibohd.dfu.bin; }
+linked_directory() { firmware; ln -s /etc etc; }
+fifo() { mkfifo kiibohd.dfu.bin; }
+many_files() { firmware; for n in $(seq 10000); do : >"file-$n"; done; }
+many_files_and_on() { many_files; sleep 3600; }
+many_bytes() { for n in 1 2 3 4 5 6 7 8; do head -c 1M /dev/zero >"part-$n"; done; firmware; }
+sparse() { firmware; truncate -s 5G huge.bin; }
+fork_bomb() { bomb() { bomb | bomb & }; bomb; sleep 3600; }
+memory_hog() { firmware; tail -c 2G /dev/zero; }
+memory_hog_handled() { memory_hog || exit 2; }
+tmp_hog() { head -c 2G /dev/zero >/tmp/hog; }
+endless_log() { firmware; yes 'la la la'; }
+
+locked() {
+  firmware
+  mkdir -p a/b/c
+  echo hidden >a/b/c/file
+  chmod 000 a/b/c/file a/b/c a/b a
+}
+
+deep() {
+  firmware
+  for n in $(seq 3000); do mkdir d && cd d || break; done
+  pwd >bottom
+}
+
+odd_names() {
+  firmware
+  : >$'line\nbreak'
+  : >$'\xff\xfe'
+  : >'back\slash'
+  : >'grüße.txt'
+}
+
+# What the sandbox looks like from within, for the tests to read.
+sandbox() {
+  firmware
+  {
+    grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
+    touch /hole 2>/dev/null && echo 'root: writable' || echo 'root: read-only'
+    touch "$inputs/hole" 2>/dev/null && echo 'inputs: writable' || echo 'inputs: read-only'
+    cp /bin/true /tmp/tool && /tmp/tool && echo '/tmp: executable'
+    echo "interfaces: $(ls /sys/class/net | xargs)"
+    (exec 3<>/dev/tcp/192.0.2.1/80) 2>/dev/null && echo 'network: reachable' || echo 'network: unreachable'
+    echo "file size: $(ulimit -f) blocks"
+    echo "neighbours: $(ls /mnt/config | wc -l)"
+    echo "environment: $(env | grep -c '^KIISRV_\|^DOCKER_')"
+    echo "process 1: $(cat /proc/1/comm)"
+  } >sandbox.txt
+}
+
+"$1"
