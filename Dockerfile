@@ -1,0 +1,48 @@
+# The server image. Builds run in containers of their own, on the daemon whose socket is mounted.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npx --no-install tsc -p tsconfig.build.json
+
+# What the server needs at run time, and of that only what this platform can use:
+# better-sqlite3 brings its C sources and a binary for each platform.
+FROM node:24-bookworm-slim AS modules
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && cd node_modules \
+ && rm -rf better-sqlite3/deps better-sqlite3/src \
+ && find better-sqlite3/prebuilds -type f ! -name "linux-$(node -p process.arch).node" -delete \
+ && find . -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete \
+ && node -e 'new (require("better-sqlite3"))(":memory:").prepare("select 1").get()'
+
+FROM node:24-bookworm-slim
+# git reads older revisions of the layout library. It comes with Perl and manuals, which reading does not need.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends git ca-certificates \
+ && dpkg --purge --force-depends git-man perl perl-modules-5.36 libperl5.36 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc/git \
+ && git --version \
+ && install -d -o node -g node /var/lib/kiisrv /var/lib/kiisrv/data /var/lib/kiisrv/tmp_config /var/lib/kiisrv/tmp_builds
+WORKDIR /app
+ENV NODE_ENV=production \
+    HOME=/tmp \
+    KIISRV_PORT=3001 \
+    KIISRV_DATA=/var/lib/kiisrv/data \
+    KIISRV_TMP_CONFIG=/var/lib/kiisrv/tmp_config \
+    KIISRV_TMP_BUILDS=/var/lib/kiisrv/tmp_builds
+COPY scripts/entrypoint.sh scripts/healthcheck.ts scripts/
+COPY --from=modules /app/node_modules node_modules
+COPY package.json ./
+COPY schema schema
+COPY layouts layouts
+COPY --from=build /app/dist dist
+USER node
+EXPOSE 3001
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "/app/scripts/healthcheck.ts"]
+ENTRYPOINT ["/app/scripts/entrypoint.sh"]
+CMD ["node", "/app/dist/main.js", "serve"]
