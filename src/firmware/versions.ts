@@ -48,7 +48,7 @@ export function chooseVersion(
   const asked = versions.find((version) => version.name === name);
   if (!asked) {
     const known = versions.map((version) => version.name).join(", ");
-    throw new Problem("unknown-version", `unknown version '${name.slice(0, 40)}'; valid are ${known}`, {
+    throw new Problem("unknown-version", `there is no version '${name.slice(0, 40)}'`, {
       complaints: [{ path: "env", message: `must be one of ${known}` }],
     });
   }
