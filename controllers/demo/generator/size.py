@@ -1,0 +1,25 @@
+"""How much of the chip a firmware takes. Reads what `nm` prints of it; the linker script puts the figures in as symbols.
+
+    arm-none-eabi-nm firmware.elf | python3 -m generator.size size.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+
+def main(output):
+    symbols = {name: int(value, 16) for value, _, name in map(str.split, sys.stdin)}
+    sizes = {
+        memory: {"used": symbols[f"{memory}_used"], "available": symbols[f"{memory}_available"]}
+        for memory in ("flash", "ram")
+    }
+    print("memory      used   available    percent")
+    for memory, size in sizes.items():
+        size["percent"] = round(100 * size["used"] / size["available"], 2)
+        print(f"{memory:6} {size['used']:9} {size['available']:11} {size['percent']:10.2f}")
+    Path(output).write_text(json.dumps(sizes, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
