@@ -47,7 +47,7 @@ class DockerRunner implements Runner {
   readonly #instance: string;
   readonly #patience: number;
   readonly #logger: RunnerLog | undefined;
-  readonly #server: User = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  readonly #server: User = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   readonly #live = new Set<string>();
 
   constructor({ docker, directories, instance, patience = defaultPatience, logger }: DockerRunnerOptions) {

@@ -1,18 +1,22 @@
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDockerRunner } from "../../src/runner/docker.ts";
 import type { Runner } from "../../src/runner/runner.ts";
 import type { BuildSpec } from "../../src/spec/spec.ts";
+import { daemonAddress, proxyDaemon } from "../support/daemon-proxy.ts";
 import { buildImage, removeImage } from "../support/images.ts";
 import { newBuildId, testSpec, texts } from "../support/runner.ts";
 import { runnerContract } from "./runner.ts";
 
+const execute = promisify(execFile);
 const docker = new Docker();
 const instance = `test-${randomUUID()}`;
 const hostile = { name: `kiisrv-controller-hostile-${instance}`, digest: "" };
@@ -135,6 +139,113 @@ describe("reap", () => {
     expect(await other.reap()).toBe(1);
     await rm(published);
     expect(await leftovers()).toEqual([]);
+  });
+});
+
+describe("a daemon that goes away while a build runs", () => {
+  test.each([
+    ["drops its connections", "cut"],
+    ["falls silent", "freeze"],
+  ] as const)("it %s", async (_name, fail) => {
+    const proxy = await proxyDaemon(join(root, `${randomUUID()}.sock`));
+    const warnings: string[] = [];
+    const cutOff = createDockerRunner({
+      docker: new Docker({ socketPath: proxy.socketPath }),
+      directories: directories(root),
+      instance,
+      patience: 1000,
+      logger: { warn: (_details, message) => warnings.push(message) },
+    });
+    const run = cutOff.run(testSpec(hostile, ["sleeps"], { wallSeconds: 2 }), {
+      id: newBuildId(),
+      signal: new AbortController().signal,
+      onLog: () => proxy[fail](),
+    });
+    await expect(run).rejects.toMatchObject({ code: "runner-unavailable" });
+    expect(warnings).toContain("container not removed");
+    await proxy.close();
+    expect(await containersOf(instance)).toHaveLength(1);
+    expect(await runner.reap()).toBe(1);
+    expect(await leftovers()).toEqual([]);
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)("a server that is not root", () => {
+  const groups = process.getgroups?.() ?? [];
+  let home: string;
+  let unprivileged: Runner;
+
+  beforeAll(async () => {
+    const address = daemonAddress();
+    // Whoever may talk to the daemon is of its socket's group.
+    if ("path" in address) process.setgroups?.([(await stat(address.path)).gid]);
+    process.setegid?.(1000);
+    process.seteuid?.(1000);
+    home = await mkdtemp(join(tmpdir(), "kiisrv-runner-"));
+    unprivileged = createDockerRunner({ docker, directories: directories(home), instance });
+  });
+
+  afterAll(async () => {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+    process.setgroups?.(groups);
+    await rm(home, { recursive: true, force: true });
+  });
+
+  async function run(spec: BuildSpec) {
+    const result = await unprivileged.run(spec, { id: newBuildId(), signal: new AbortController().signal });
+    const { tmpConfig, tmpBuilds } = directories(home);
+    expect(await readdir(tmpConfig)).toEqual([]);
+    expect(await readdir(tmpBuilds)).toEqual([]);
+    expect(await containersOf(instance)).toEqual([]);
+    return result;
+  }
+
+  test("its builds run as itself", async () => {
+    const { status, outputs } = await run(testSpec(hostile, ["sandbox"]));
+    expect(status).toBe("succeeded");
+    expect(texts(outputs)["sandbox.txt"]).toMatch(/^Uid:\s+1000\s+1000\s+1000\s+1000\n/);
+  });
+
+  test.each(["locked", "deep"])("what nobody can look into is too much, and removed: %s", async (command) => {
+    expect(await run(testSpec(hostile, [command]))).toMatchObject({ status: "limit-exceeded" });
+  });
+
+  test("what the root of a field image leaves is removed", async () => {
+    const result = await run(testSpec(field, ["keyboard.bash"]));
+    expect(result).toMatchObject({ status: "succeeded", exitCode: 0 });
+    expect(result.log).not.toContain("mv:");
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)("a disk that is full", () => {
+  let disk: string;
+
+  beforeAll(async () => {
+    disk = await mkdtemp(join(tmpdir(), "kiisrv-disk-"));
+    await execute("mount", ["-t", "tmpfs", "-o", "size=8m", "kiisrv-test", disk]);
+  });
+
+  afterAll(async () => {
+    await execute("umount", [disk]);
+    await rm(disk, { recursive: true });
+  });
+
+  test("a build that fails for want of space is a fault", async () => {
+    const full = createDockerRunner({ docker, directories: directories(disk), instance });
+    const spec = testSpec(hostile, ["fills_disk"], { outputBytes: 32 * 1024 * 1024 });
+    const run = full.run(spec, { id: newBuildId(), signal: new AbortController().signal });
+    await expect(run).rejects.toMatchObject({ code: "storage-failed" });
+    expect(await readdir(directories(disk).tmpBuilds)).toEqual([]);
+  });
+
+  test("inputs that do not fit are a fault", async () => {
+    const full = createDockerRunner({ docker, directories: directories(disk), instance });
+    const spec = testSpec(hostile, ["well"]);
+    spec.files.push({ name: "large.kll", text: "x".repeat(16 * 1024 * 1024) });
+    const run = full.run(spec, { id: newBuildId(), signal: new AbortController().signal });
+    await expect(run).rejects.toMatchObject({ code: "storage-failed" });
+    expect(await readdir(directories(disk).tmpConfig)).toEqual([]);
   });
 });
 

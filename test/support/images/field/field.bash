@@ -17,7 +17,7 @@ cd "$build" || exit 1
 mkdir kll log
 cp ./*.kll kll/
 mv ./*.log log/
-# A root-owned directory stays behind in the outputs, as nothing makes a build tidy up.
-mkdir -m 700 /mnt/builds/leftover && touch /mnt/builds/leftover/file
+# A directory of root's stays behind: nothing makes a build tidy up.
+mkdir /mnt/builds/leftover && touch /mnt/builds/leftover/file
 zip --quiet --recurse-paths "$archive" .
 exit "$status"

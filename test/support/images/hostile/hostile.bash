@@ -24,6 +24,7 @@ fifo() { mkfifo kiibohd.dfu.bin; }
 many_files() { firmware; for n in $(seq 10000); do : >"file-$n"; done; }
 many_files_and_on() { many_files; sleep 3600; }
 many_bytes() { for n in 1 2 3 4 5 6 7 8; do head -c 1M /dev/zero >"part-$n"; done; firmware; }
+fills_disk() { head -c 16M /dev/zero >part || exit 1; }
 sparse() { firmware; truncate -s 5G huge.bin; }
 fork_bomb() { bomb() { bomb | bomb & }; bomb; sleep 3600; }
 memory_hog() { firmware; tail -c 2G /dev/zero; }

@@ -1,0 +1,57 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Workspace } from "../../src/runner/workspace.ts";
+
+let root: string;
+let workspace: Workspace;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "kiisrv-workspace-"));
+  workspace = new Workspace({ tmpConfig: join(root, "config"), tmpBuilds: join(root, "builds") });
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true });
+});
+
+test("a build's files stand in a directory that others may not enter", async () => {
+  await workspace.prepare("build-1", [{ name: "Demo-0.kll", text: "grüße\n" }], null);
+  expect(await readFile(join(root, "config/build-1/Demo-0.kll"), "utf8")).toBe("grüße\n");
+  for (const path of ["config/build-1", "builds/build-1"]) {
+    expect((await stat(join(root, path))).mode & 0o777).toBe(0o700);
+  }
+  await workspace.remove("build-1");
+  expect(await readdir(join(root, "config"))).toEqual([]);
+  expect(await readdir(join(root, "builds"))).toEqual([]);
+});
+
+test.each(["", ".", "..", "../a", "a/b", "a\0b", "a\nb", "a\\b"])("%j is no file name", async (name) => {
+  await expect(workspace.prepare("build-1", [{ name, text: "" }], null)).rejects.toThrow(RangeError);
+});
+
+test("two files of one name are an error, not one file", async () => {
+  const twice = ["a", "b"].map((text) => ({ name: "same", text }));
+  await expect(workspace.prepare("build-1", twice, null)).rejects.toMatchObject({ code: "EEXIST" });
+});
+
+test("only directories named like a build count as a build's", async () => {
+  expect(await workspace.ids()).toEqual([]);
+  await workspace.prepare("build-1", [], null);
+  await workspace.prepare("Not_a_build", [], null);
+  await writeFile(join(root, "builds/artifact"), "");
+  expect(await workspace.ids()).toEqual(["build-1"]);
+});
+
+test("the daemon may see the directories elsewhere", () => {
+  const mapped = new Workspace({
+    tmpConfig: "c",
+    tmpBuilds: "b",
+    hostTmpConfig: "/h/c",
+    hostTmpBuilds: "/h/b",
+  });
+  expect(mapped.hostPaths("x")).toEqual({ inputs: "/h/c/x", outputs: "/h/b/x" });
+  const same = new Workspace({ tmpConfig: join(root, "c"), tmpBuilds: join(root, "b") });
+  expect(same.hostPaths("x")).toEqual({ inputs: join(root, "c/x"), outputs: join(root, "b/x") });
+});
