@@ -190,7 +190,8 @@ export class BuildService {
   /** Packs the outputs, publishes the zip and gives the row its outcome. */
   async #conclude(job: Job, result: RunResult): Promise<Built> {
     const { builds, artifacts, logger } = this.#parts;
-    const { status, reason, milliseconds } = result;
+    const { status, reason } = result;
+    const milliseconds = Math.round(result.milliseconds);
     if (status === "cancelled") throw shuttingDown();
     const success = status === "succeeded";
     const log = success ? result.log : `${result.log}\nkiisrv: ${reason}\n`;

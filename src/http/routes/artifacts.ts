@@ -35,6 +35,7 @@ async function sendFile(ctx: RouterContext, path: string): Promise<void> {
   } as const;
   const stream = send(ctx.req, basename(path), options);
   ctx.respond = false;
+  ctx.status = 200;
   await new Promise<void>((resolve) => {
     stream.on("error", (error: HttpError) => {
       ctx.res.writeHead(error.status, { ...error.headers, "Cache-Control": "no-store" });
