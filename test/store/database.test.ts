@@ -4,7 +4,7 @@ import { join } from "node:path";
 import SQLite from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { columnsOf, openDatabase, readSchema } from "../../src/store/database.ts";
-import { spawnScript } from "./child.ts";
+import { spawnScript } from "../support/child.ts";
 import { canMount, scratch, smallDisk } from "./helpers.ts";
 
 const things = "CREATE TABLE IF NOT EXISTS Things (name TEXT PRIMARY KEY, size INTEGER)";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { lockDirectory } from "../../src/store/lock.ts";
-import { spawnScript } from "./child.ts";
+import { spawnScript } from "../support/child.ts";
 import { scratch } from "./helpers.ts";
 
 test("a directory is locked once, and again after its release", () => {
