@@ -68,7 +68,7 @@ build_image() {
   shift 2
   before=$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null || true)
   if [[ -z $before ]]; then say "$name: building (log: .tools/log/$name.log)"; fi
-  logged "$name" docker build -t "$name" ${proxy_args[@]+"${proxy_args[@]}"} "$@" "$directory" ||
+  logged "$name" docker build --force-rm -t "$name" ${proxy_args[@]+"${proxy_args[@]}"} "$@" "$directory" ||
     fail "the image $name could not be built"
   after=$(docker image inspect --format '{{.Id}}' "$name")
   if [[ $before == "$after" ]]; then
