@@ -150,12 +150,7 @@ describe("parseJson", () => {
 
 describe("canonicalJson", () => {
   it("is one text for equal values, however their members are ordered", () => {
-    const pairs = jsonValue.chain((value) =>
-      fc.tuple(
-        fc.constant(value),
-        shuffled(value, () => false),
-      ),
-    );
+    const pairs = jsonValue.chain((value) => fc.tuple(fc.constant(value), shuffled(value)));
     fc.assert(
       fc.property(pairs, ([value, other]) => {
         expect(canonicalJson(other)).toBe(canonicalJson(value));

@@ -42,26 +42,17 @@ export function spaced(value: unknown): fc.Arbitrary<string> {
     .map((gaps) => gaps.reduce((text, gap, index) => text + gap + (tokens[index] ?? ""), ""));
 }
 
-/** The same value with the members of its objects in another order, but for those `keep` holds. */
-export function shuffled(
-  value: unknown,
-  keep: (path: string[]) => boolean,
-  path: string[] = [],
-): fc.Arbitrary<unknown> {
-  if (Array.isArray(value)) {
-    const items = value.map((item, index) => shuffled(item, keep, [...path, String(index)]));
-    return fc.tuple(...items);
-  }
+/** The same value with the members of its objects in another order. */
+export function shuffled(value: unknown): fc.Arbitrary<unknown> {
+  if (Array.isArray(value)) return fc.tuple(...value.map(shuffled));
   if (typeof value !== "object" || value === null) return fc.constant(value);
   const members = Object.entries(value).map(([key, member]) =>
-    shuffled(member, keep, [...path, key]).map((changed): [string, unknown] => [key, changed]),
+    shuffled(member).map((changed): [string, unknown] => [key, changed]),
   );
   return fc
     .tuple(...members)
     .chain((entries) =>
-      keep(path)
-        ? fc.constant(entries)
-        : fc.shuffledSubarray(entries, { minLength: entries.length, maxLength: entries.length }),
+      fc.shuffledSubarray(entries, { minLength: entries.length, maxLength: entries.length }),
     )
     .map((entries) => Object.fromEntries(entries));
 }
@@ -107,20 +98,26 @@ const parts = fc.record({
   animations: plainMap(animationId, animation, 5),
 });
 
-/** A sound document with what can be in it; animations stand in `animations`, in order, and in its text likewise. */
+type Animations = [id: string, animation: { settings: string; frames: string[] }][];
+
+/** Puts animations into a document's text in the place of their name: an object would lose their order. */
+export function insertAnimations(text: string, animations: Animations): string {
+  const members = animations.map(([id, value]) => `${JSON.stringify(id)}:${JSON.stringify(value)}`);
+  return text.replace('"ANIMATIONS"', () => `{${members.join(",")}}`);
+}
+
+/** A sound document with what can be in it: `text` is the whole, `document` lacks the animations. */
 export const soundDocument = parts.map(({ author, variant, layers, defines, custom, animations }) => {
   const document: Document = {
     ...demoDocument(),
     matrix: layers.map((keys, index) => ({ code: `0x0${index}`, layers: keys })),
     defines,
     custom: Object.fromEntries(custom),
+    animations: "ANIMATIONS",
   };
   document.header.Author = author;
   document.header.Variant = variant;
-  document.animations = "ANIMATIONS";
-  const members = animations.map(([id, value]) => `${JSON.stringify(id)}:${JSON.stringify(value)}`);
-  const text = JSON.stringify(document).replace('"ANIMATIONS"', () => `{${members.join(",")}}`);
-  return { text, document, animations };
+  return { text: insertAnimations(JSON.stringify(document), animations), document, animations };
 });
 
 /** Where a value stands: the keys that lead to it. */
