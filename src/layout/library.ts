@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Problem } from "../errors.ts";
 import { parseJson } from "./json.ts";
@@ -64,7 +64,7 @@ export class LayoutLibrary {
   /** Follows an alias, but never out of the directory. */
   private locate(name: string): { path: string; stamp: string; modified: number } | undefined {
     if (!layoutFileName.test(name)) return undefined;
-    const stat = statSync(join(this.directory, name), { throwIfNoEntry: false });
+    const stat = statFile(join(this.directory, name));
     if (!stat?.isFile() || stat.size > maxBytes) return undefined;
     const path = realpathSync(join(this.directory, name));
     const inside = dirname(path) === realpathSync(this.directory) && layoutFileName.test(basename(path));
@@ -86,5 +86,15 @@ function readBase(name: string, path: string): BaseLayout {
     throw new Error(`${first?.path}: ${first?.message}`);
   } catch (cause) {
     throw new Problem("internal", `the base layout ${name} of this server is broken`, { cause });
+  }
+}
+
+/** @returns undefined for what is not there, and for a link that leads round to itself */
+function statFile(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ELOOP") return undefined;
+    throw error;
   }
 }

@@ -1,0 +1,69 @@
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { describeConfig, readConfig } from "../src/config.ts";
+
+describe("the configuration", () => {
+  it("has defaults", () => {
+    expect(readConfig({})).toMatchObject({
+      port: 3001,
+      data: resolve("data"),
+      tmpBuilds: resolve("tmp_builds"),
+      artifacts: resolve("tmp_builds"),
+      hostTmpConfig: resolve("tmp_config"),
+      hostTmpBuilds: resolve("tmp_builds"),
+      concurrency: availableParallelism(),
+      trustProxy: false,
+      rawAddresses: false,
+      limits: { wallSeconds: 300, memoryBytes: 2 ** 30, outputBytes: 64 * 2 ** 20, logBytes: 16 * 2 ** 20 },
+    });
+  });
+
+  it("reads what is set; empty is as not set", () => {
+    const config = readConfig({
+      KIISRV_PORT: "0",
+      KIISRV_HOST: "",
+      KIISRV_CONCURRENCY: "3",
+      KIISRV_TMP_BUILDS: "out",
+      HOST_TMP_BUILDS: "/host/out",
+      KIISRV_TRUST_PROXY: "Yes",
+      KIISRV_LOG_LEVEL: "warn",
+      KIISRV_BUILD_MEMORY_MIB: "16",
+    });
+    expect(config).toMatchObject({ port: 0, concurrency: 3, trustProxy: true, logLevel: "warn" });
+    expect(config).toMatchObject({ artifacts: resolve("out"), hostTmpBuilds: "/host/out" });
+    expect(config.host).toBe(readConfig({}).host);
+    expect(config.limits.memoryBytes).toBe(16 * 2 ** 20);
+  });
+
+  it.for([
+    ["KIISRV_PORT", "65536"],
+    ["KIISRV_PORT", "-1"],
+    ["KIISRV_PORT", "3001x"],
+    ["KIISRV_PORT", "1e3"],
+    ["KIISRV_PORT", " 80"],
+    ["KIISRV_BUILD_CPUS", "0"],
+    ["KIISRV_BUILD_CPUS", "0.5"],
+    ["KIISRV_TRUST_PROXY", "maybe"],
+    ["KIISRV_TRUST_PROXY", "constructor"],
+    ["KIISRV_LOG_LEVEL", "loud"],
+    ["KIISRV_LOG_LEVEL", "toString"],
+  ] as const)("refuses %s=%s", ([variable, text]) => {
+    expect(() => readConfig({ [variable]: text })).toThrow(`${variable}=${text}: must be`);
+  });
+
+  it("reports all mistakes together", () => {
+    const read = () => readConfig({ KIISRV_PORT: "x", KIISRV_RAW_ADDRESSES: "y", KIISRV_BUILD_PIDS: "z" });
+    for (const variable of ["KIISRV_PORT=x", "KIISRV_RAW_ADDRESSES=y", "KIISRV_BUILD_PIDS=z"]) {
+      expect(read).toThrow(variable);
+    }
+  });
+
+  it("describes every variable in one line", () => {
+    const lines = describeConfig().split("\n");
+    const variables = lines.map((line) => /^ {2}([A-Z_]+) +\S.*\[.*\]$/.exec(line)?.[1]);
+    expect(variables).not.toContain(undefined);
+    expect(new Set(variables).size).toBe(lines.length);
+    expect(variables).toEqual(expect.arrayContaining(["KIISRV_PORT", "HOST_TMP_CONFIG", "HOST_TMP_BUILDS"]));
+  });
+});
