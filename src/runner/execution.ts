@@ -49,6 +49,7 @@ export async function execute(container: Container, options: ExecutionOptions): 
     if (signal.aborted) return { stop: cancelled, exitCode: null, log, milliseconds: 0 };
     await ask(patience, (abortSignal) => container.start({ abortSignal }));
     const exitCode = await exitOf(container, halt.signal, following.closed, patience);
+    clearTimeout(clock);
     const milliseconds = performance.now() - started;
     await following.finish();
     const stop = halt.outcome() ?? (await stopFromOutside(container, exitCode, patience));
@@ -68,7 +69,8 @@ function logTaker(log: BoundedLog, options: ExecutionOptions, halt: Halt) {
     if (taken > logBytes) return;
     taken += bytes;
     log.add(text);
-    options.onLog?.(text);
+    // Half a character is no text yet.
+    if (text !== "") options.onLog?.(text);
     if (taken > logBytes) {
       halt.raise({ status: "limit-exceeded", reason: `The log of the build exceeds ${logBytes} bytes.` });
     }
@@ -105,11 +107,12 @@ async function waitFor(container: Container, awake: AbortSignal): Promise<number
   });
   try {
     const answer = await Promise.race([container.wait({ abortSignal: awake }), interrupted]);
-    return answer?.StatusCode;
+    if (awake.aborted || typeof answer?.StatusCode === "number") return answer?.StatusCode;
   } catch (error) {
     if (awake.aborted) return undefined;
     throw fault(error);
   }
+  throw unavailable("The container daemon does not say how the build ended.");
 }
 
 /** SIGKILL and SIGTERM as exit statuses: nothing a compiler says, but what a daemon does to builds when it is shut down. */
