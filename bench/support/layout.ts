@@ -36,7 +36,7 @@ function generatedLayout(seed: number): Omit<BenchLayout, "name"> {
   }));
   const leds = Array.from({ length: 119 }, (_, id) => ({ id, x: pick(64), y: pick(24), scanCode: "0x01" }));
   const frames = Array.from(
-    { length: 350 },
+    { length: 395 },
     () => `P[c:${pick(100)}%](${pick(256)},${pick(256)},${pick(256)})`,
   );
   const header = { Name: "KType", Variant: "standard", Layout: "Bench", Base: "Base", Version: "0.2" };
