@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../errors.ts";
 import type { Runner, ToolchainImage } from "../runner/runner.ts";
+
+/** How long a daemon that hangs holds up those who could do with what was seen before, milliseconds. */
+const lookPatience = 1000;
 
 /**
  * The controller images that are installed, by name. Keeps what it saw last, so that cached answers need no daemon.
@@ -10,7 +14,7 @@ export class ImageCatalog {
   private images = new Map<string, ToolchainImage>();
   private fault: Problem | undefined;
   private checked = Number.NEGATIVE_INFINITY;
-  private checking: Promise<void> | undefined;
+  private checking: { look: Promise<void>; longEnough: Promise<void> } | undefined;
 
   /** @param clock monotonic milliseconds */
   constructor(runner: Pick<Runner, "images">, clock: () => number = () => performance.now()) {
@@ -18,13 +22,22 @@ export class ImageCatalog {
     this.clock = clock;
   }
 
-  /** Looks again when the last look is older than `maxAge` milliseconds. A daemon that fails is kept for `require`. */
+  /**
+   * Looks again when the last look is older than `maxAge` milliseconds; with images seen before, waits a second at most.
+   * A daemon that fails is kept for `require`.
+   */
   async refresh(maxAge = 0): Promise<void> {
     if (this.clock() - this.checked < maxAge) return;
-    this.checking ??= this.look().finally(() => {
+    this.checking ??= this.startLook();
+    const { look, longEnough } = this.checking;
+    await (this.images.size > 0 ? Promise.race([look, longEnough]) : look);
+  }
+
+  private startLook() {
+    const look = this.look().finally(() => {
       this.checking = undefined;
     });
-    await this.checking;
+    return { look, longEnough: sleep(lookPatience, undefined, { ref: false }) };
   }
 
   /** Why the last look failed. */

@@ -71,6 +71,7 @@ export class BuildService {
   /** The ids of the rows those runs belong to. */
   readonly #own = new Set<string>();
   readonly #stop = new AbortController();
+  #stopping = false;
   /** Rows to take up again as soon as the daemon answers. */
   #recovering: NodeJS.Timeout | undefined;
   /** Of a run, milliseconds; a moving average, to tell how long the queue is. */
@@ -100,7 +101,10 @@ export class BuildService {
     return { key: plan.key, fileName, success, cached: milliseconds === null, warnings: plan.warnings };
   }
 
-  /** Clears up after a former life of the server, then runs what it left unfinished; tries until the daemon answers. */
+  /**
+   * Clears up after a former life of the server, then runs what it left unfinished; tries until the daemon and the
+   * database answer. Never rejects: nobody may be there to hear of it.
+   */
   async recover(): Promise<void> {
     const { runner, builds, logger } = this.#parts;
     clearTimeout(this.#recovering);
@@ -108,11 +112,12 @@ export class BuildService {
     try {
       const removed = await runner.reap();
       if (removed > 0) logger.warn({ removed }, "removed containers of a former life");
+      if (this.#stopping) return;
+      for (const row of builds.interrupted()) this.#resume(row);
     } catch (error) {
-      logger.warn({ err: error }, "cannot clear up yet");
-      return this.#recoverLater();
+      logger.warn({ err: error }, "cannot take up unfinished builds yet");
+      this.#recoverLater();
     }
-    for (const row of builds.interrupted()) this.#resume(row);
   }
 
   /**
@@ -121,6 +126,7 @@ export class BuildService {
    */
   async stop(grace: number): Promise<void> {
     const { queue, logger } = this.#parts;
+    this.#stopping = true;
     clearTimeout(this.#recovering);
     queue.close(shuttingDown());
     const drained = queue.drained();
@@ -173,12 +179,12 @@ export class BuildService {
 
   async #attempt(job: Job): Promise<Built> {
     const { builds, runner, logger } = this.#parts;
-    builds.start(job.id);
-    logger.info(
-      { build: job.id, key: job.key, board: job.board, image: job.spec.image.name },
-      "build starts",
-    );
     try {
+      builds.start(job.id);
+      logger.info(
+        { build: job.id, key: job.key, board: job.board, image: job.spec.image.name },
+        "build starts",
+      );
       const id = `${job.id}-${randomBytes(4).toString("hex")}`;
       return await this.#conclude(job, await runner.run(job.spec, { id, signal: this.#stop.signal }));
     } catch (error) {
@@ -219,21 +225,26 @@ export class BuildService {
   }
 
   #recoverLater(): void {
-    if (this.#recovering || this.#stop.signal.aborted) return;
+    if (this.#recovering || this.#stopping) return;
     this.#recovering = setTimeout(() => this.recover(), recoveryInterval).unref();
   }
 
   /** Takes up a row that nobody in this process works on. */
   #resume(row: OpenBuild): void {
     const { builds, logger } = this.#parts;
-    if (this.#own.has(row.id) || this.#inFlight.has(row.key)) return;
+    if (this.#own.has(row.id)) return;
+    if (this.#inFlight.has(row.key)) {
+      this.#recoverLater();
+      return;
+    }
     if (row.status === "running" && builds.requeue(row.id, "crashed") === "faulted") {
       logger.error({ build: row.id }, "given up: it was under way each time the server died");
       return;
     }
-    this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)).catch((error) =>
-      logger.warn({ err: error, build: row.id }, "a build left by a former life did not finish"),
-    );
+    this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)).catch((error) => {
+      logger.warn({ err: error, build: row.id }, "a build left by a former life did not finish");
+      this.#recoverLater();
+    });
   }
 
   /** The same may have been asked for and built since. */

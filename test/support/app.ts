@@ -1,0 +1,113 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { ImageCatalog } from "../../src/build/catalog.ts";
+import { Planner } from "../../src/build/planner.ts";
+import { FairQueue } from "../../src/build/queue.ts";
+import { BuildService, type Requester } from "../../src/build/service.ts";
+import { families } from "../../src/firmware/families.ts";
+import { LayoutLibrary } from "../../src/layout/library.ts";
+import { ArtifactStore } from "../../src/store/artifacts.ts";
+import { BuildStore } from "../../src/store/builds.ts";
+import { type Database, openDatabase, readSchema } from "../../src/store/database.ts";
+import { openStats, StatsStore } from "../../src/store/stats.ts";
+import { openConfig, VersionStore } from "../../src/store/versions.ts";
+import { context, type Document } from "./documents.ts";
+import { ScriptedRunner } from "./scripted-runner.ts";
+
+export const repository = join(import.meta.dirname, "../..");
+export const repositoryLayouts = join(repository, "layouts");
+
+/** A new directory that goes away with the test. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "kiisrv-test-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export interface HouseOptions {
+  /** Where its databases and artifacts are; that of a former house is a restart. */
+  directory?: string;
+  layouts?: string;
+  runner?: ScriptedRunner;
+  concurrency?: number;
+  queueLength?: number;
+  queuePerClient?: number;
+  /** Makes the artifact store; a real one if left out. */
+  artifacts?: (directory: string) => ArtifactStore;
+}
+
+export type House = ReturnType<typeof openHouse>;
+
+/** A build service with everything real but the runner: SQLite and artifacts on disk, planner and library. */
+export function openHouse(options: HouseOptions = {}) {
+  const { directory = temporaryDirectory(), runner = new ScriptedRunner() } = options;
+  const artifactDirectory = join(directory, "artifacts");
+  mkdirSync(artifactDirectory, { recursive: true });
+  const databases = {
+    builds: openDatabase(join(directory, "builds.db"), readSchema("builds")),
+    stats: openStats(join(directory, "stats.db")),
+    config: openConfig(join(directory, "config.db")),
+  };
+  onTestFinished(() => closeAll(Object.values(databases)));
+  const clock = { now: 0 };
+  const catalog = new ImageCatalog(runner, () => clock.now);
+  const library = new LayoutLibrary(options.layouts ?? repositoryLayouts);
+  const versions = new VersionStore(databases.config);
+  const { limits } = context;
+  const planner = new Planner({ families, versions: () => versions.all(), library, catalog, limits });
+  const queue = new FairQueue({
+    concurrency: options.concurrency ?? 2,
+    length: options.queueLength ?? 1000,
+    perClient: options.queuePerClient ?? 1000,
+  });
+  const builds = new BuildStore(databases.builds);
+  const stats = new StatsStore(databases.stats);
+  const artifacts = (options.artifacts ?? ((path) => new ArtifactStore(path)))(artifactDirectory);
+  const logger = pino({ level: "silent" });
+  const service = new BuildService({ planner, catalog, queue, runner, builds, artifacts, stats, logger });
+  return {
+    directory,
+    artifactDirectory,
+    databases,
+    clock,
+    catalog,
+    library,
+    versions,
+    queue,
+    runner,
+    builds,
+    stats,
+    artifacts,
+    service,
+    logger,
+    /** Lets what is remembered of the daemon's images grow too old to be used. */
+    forgetImages() {
+      clock.now += 60_000;
+    },
+  };
+}
+
+function closeAll(databases: Database[]): void {
+  for (const database of databases) database.close();
+}
+
+/** A request for the demo layout of the repository, changed a little. */
+export function demoRequest(change: (document: Document) => void = () => {}, env = "latest"): Buffer {
+  const document: Document = JSON.parse(readFileSync(join(repositoryLayouts, "Demo-Standard.json"), "utf8"));
+  change(document);
+  return Buffer.from(JSON.stringify({ config: document, env }));
+}
+
+/** Requests of builds that differ from each other. */
+export function differentRequest(number: number): Buffer {
+  return demoRequest((document) => {
+    document.header.Author = `Author ${number}`;
+  });
+}
+
+export function requester(client = "ada"): Requester {
+  return { client, address: client, os: "Linux", web: true };
+}
