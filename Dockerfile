@@ -1,19 +1,19 @@
 # The server image. Builds run in containers of their own, on the daemon whose socket is mounted.
 
-FROM node:24-bookworm-slim AS build
+FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
+
+FROM dependencies AS build
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npx --no-install tsc -p tsconfig.build.json
 
 # What the server needs at run time, and of that only what this platform can use:
 # better-sqlite3 brings its C sources and a binary for each platform.
-FROM node:24-bookworm-slim AS modules
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+FROM dependencies AS modules
+RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && cd node_modules \
  && rm -rf better-sqlite3/deps better-sqlite3/src \
  && find better-sqlite3/prebuilds -type f ! -name "linux-$(node -p process.arch).node" -delete \
