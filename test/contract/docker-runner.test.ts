@@ -19,6 +19,7 @@ import { runnerContract } from "./runner.ts";
 const execute = promisify(execFile);
 const docker = new Docker();
 const instance = `test-${randomUUID()}`;
+const neighbour = `neighbour-${instance}`;
 const hostile = { name: `kiisrv-controller-hostile-${instance}`, digest: "" };
 const field = { name: `kiisrv-controller-field-${instance}`, digest: "" };
 let root: string;
@@ -36,6 +37,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // A test that failed half-way may have left some.
+  for (const owner of [instance, neighbour]) {
+    for (const name of await containersOf(owner))
+      await docker.getContainer(name.slice(1)).remove({ force: true });
+  }
   await removeImage(hostile.name);
   await removeImage(field.name);
   await rm(root, { recursive: true, force: true });
@@ -109,7 +115,6 @@ describe("reap", () => {
 
   test("removes what a former life left, and nothing else", async () => {
     const [ours, bare, others] = [former(), former(), former()];
-    const neighbour = `neighbour-${instance}`;
     await leave(ours, instance);
     await leave(others, neighbour);
     await leaveDirectories(bare);
