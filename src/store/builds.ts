@@ -58,6 +58,10 @@ export interface BuildRow extends Omit<NewBuild, "spec"> {
   milliseconds: number | null;
   artifact: StoredArtifact | null;
   reason: string;
+}
+
+/** A build with the tail of its log, which is long and seldom wanted. */
+export interface LoggedBuild extends BuildRow {
   log: string;
 }
 
@@ -71,7 +75,7 @@ export const maxAttempts = 3;
 const logBytes = 8 * 1024;
 
 const fields = `id, key, status, board, layout, version, container, image, client, attempts, created, started, finished,
-  milliseconds, artifact, bytes, sha256, reason, log`;
+  milliseconds, artifact, bytes, sha256, reason`;
 const isOpen = "status IN ('queued', 'running')";
 
 type Columns = Omit<BuildRow, "artifact"> & {
@@ -140,23 +144,28 @@ export class BuildStore {
   /** The builds that are queued or running, oldest first: at start, those that the last process left behind. */
   interrupted(): OpenBuild[] {
     const rows = stored(() => this.#statements.interrupted.all());
-    return rows.map(({ spec, ...columns }) => ({ ...toRow(columns), spec: JSON.parse(spec) as BuildSpec }));
+    return rows.map(({ spec, ...row }) => ({ ...withArtifact(row), spec: JSON.parse(spec) as BuildSpec }));
   }
 
   /** The newest build of this key whose outcome repeats itself (it succeeded or failed) and whose artifact is kept. */
   cached(key: string): BuildRow | undefined {
-    const columns = stored(() => this.#statements.cached.get(key));
-    return columns && toRow(columns);
+    const row = stored(() => this.#statements.cached.get(key));
+    return row && withArtifact(row);
   }
 
-  find(id: string): BuildRow | undefined {
-    const columns = stored(() => this.#statements.find.get(id));
-    return columns && toRow(columns);
+  find(id: string): LoggedBuild | undefined {
+    const row = stored(() => this.#statements.find.get(id));
+    return row && withArtifact(row);
+  }
+
+  /** The artifact of that name, as it was published. */
+  artifact(name: string): StoredArtifact | undefined {
+    return stored(() => this.#statements.artifact.get(name));
   }
 
   /** The newest builds, newest first. */
   recent(limit: number): BuildRow[] {
-    return stored(() => this.#statements.recent.all(Math.max(0, Math.trunc(limit)))).map(toRow);
+    return stored(() => this.#statements.recent.all(Math.max(0, Math.trunc(limit)))).map(withArtifact);
   }
 
   /**
@@ -198,15 +207,21 @@ function prepare(database: Database) {
       SELECT ${fields} FROM Builds
       WHERE key = ? AND status IN ('succeeded', 'failed') AND artifact IS NOT NULL
       ORDER BY number DESC LIMIT 1`),
-    find: database.prepare<[string], Columns>(`SELECT ${fields} FROM Builds WHERE id = ?`),
+    find: database.prepare<[string], Columns & { log: string }>(
+      `SELECT ${fields}, log FROM Builds WHERE id = ?`,
+    ),
     recent: database.prepare<[number], Columns>(`SELECT ${fields} FROM Builds ORDER BY number DESC LIMIT ?`),
+    artifact: database.prepare<[string], StoredArtifact>(
+      "SELECT artifact AS name, bytes, sha256 FROM Builds WHERE artifact = ? ORDER BY number DESC LIMIT 1",
+    ),
     forget: database.prepare<[string]>(
       "UPDATE Builds SET artifact = NULL, bytes = NULL, sha256 = NULL WHERE artifact = ?",
     ),
   };
 }
 
-function toRow({ artifact: name, bytes, sha256, ...row }: Columns): BuildRow {
+/** Makes one value of an artifact's three columns. */
+function withArtifact<Row extends Columns>({ artifact: name, bytes, sha256, ...row }: Row) {
   const kept = name !== null && bytes !== null && sha256 !== null;
   return { ...row, artifact: kept ? { name, bytes, sha256 } : null };
 }

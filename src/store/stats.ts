@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { columnsOf, type Database, openDatabase, readSchema } from "./database.ts";
 import { stored } from "./faults.ts";
 import { type Count, type StatsSummary, withOthers } from "./summary.ts";
@@ -22,8 +23,8 @@ export interface RequestRecord {
   buildMilliseconds: number | null;
 }
 
-/** Rows counted in one transaction when there is a backlog: bounds memory, and what a kill makes it do again. */
-const chunkRows = 50_000;
+/** Rows counted in one transaction when there is a backlog: bounds memory, and how long the server is held up. */
+const chunkRows = 10_000;
 const listedNames = 1000;
 
 /** Opens the statistics; an existing file of the predecessor keeps its rows. */
@@ -77,18 +78,19 @@ export class StatsStore {
   }
 
   /**
-   * Counts the rows that are not counted yet, to be called at start: a million of them take seconds, once.
-   * If it is killed half way, the next call goes on from there.
+   * Counts the rows that are not counted yet, to be called at start. A million of them take seconds, once, so others get
+   * their turn in between. The signal stops it half way, before the database is closed; the next call goes on from there.
    */
-  catchUp(): void {
-    let more = true;
-    while (more) more = stored(this.#countMore);
+  async catchUp(signal?: AbortSignal): Promise<void> {
+    while (!signal?.aborted && stored(this.#countMore)) await setImmediate();
   }
 
   /** The totals of all requests, those that other programs added included. */
   summary(): StatsSummary {
-    if (stored(() => this.#statements.behind.get()) !== undefined) this.catchUp();
-    return stored(this.#read);
+    return stored(() => {
+      while (this.#statements.behind.get() !== undefined) this.#countMore();
+      return this.#read();
+    });
   }
 
   /** Adds the next rows after the last one counted to the totals; false when there was none. */
@@ -144,8 +146,8 @@ function prepare(database: Database) {
         ON CONFLICT DO UPDATE SET count = count + excluded.count`),
     ),
     totals: database.prepare<[Range & { hashes: number; users: number }]>(`
-      UPDATE Totals SET counted = @last, builds = builds + new.rows, layers = layers + new.layers,
-        duration = duration + new.duration, hashes = hashes + @hashes, users = users + @users
+      UPDATE Totals SET counted = @last, builds = builds + new.rows, layers = Totals.layers + new.layers,
+        duration = Totals.duration + new.duration, hashes = hashes + @hashes, users = users + @users
       FROM (SELECT count(*) AS rows, CAST(total(layers) AS INTEGER) AS layers,
         CAST(total(build_duration) AS INTEGER) AS duration FROM Requests ${range}) AS new`),
     read: database.prepare<[], typeof noRequests>(`

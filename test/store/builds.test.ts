@@ -89,7 +89,7 @@ test("of the log the last 8 KiB are kept", () => {
 
 test("the cache answers with the newest outcome that repeats itself and has its artifact", () => {
   const store = newStore();
-  const id = () => store.cached(someKey)?.id;
+  const id = (): string | undefined => store.cached(someKey)?.id;
   expect(id()).toBeUndefined();
   finished(store, "slow", { status: "timed-out" });
   finished(store, "big", { status: "limit-exceeded" });
@@ -111,6 +111,16 @@ test("the cache answers with the newest outcome that repeats itself and has its 
   expect(store.find("good")).toMatchObject({ status: "succeeded", artifact: null });
 });
 
+test("an artifact is known by its name until it is forgotten", () => {
+  const store = newStore();
+  finished(store, "one", { artifact: { ...artifact, bytes: 1 } });
+  finished(store, "two");
+  expect(store.artifact(artifact.name)).toEqual(artifact);
+  expect(store.artifact("other.zip")).toBeUndefined();
+  store.forget(artifact.name);
+  expect(store.artifact(artifact.name)).toBeUndefined();
+});
+
 test("looking into the cache reads an index, however many builds there are", () => {
   const database = openDatabase(":memory:", readSchema("builds"));
   const store = newStore(database);
@@ -120,15 +130,17 @@ test("looking into the cache reads an index, however many builds there are", () 
     SELECT 'b' || n, printf('%064x', n % 5000), 'succeeded', 'Demo', 'A', 'latest', 'c', 'i', 'u', n, 'a' || n || '.zip', 1, 's'
     FROM n`);
   expect(store.cached((7).toString(16).padStart(64, "0"))?.id).toBe("b15007");
-  const lookUps = (): number => {
-    const start = performance.now();
-    for (let n = 0; n < 50; n += 1) store.cached(n.toString(16).padStart(64, "0"));
-    return performance.now() - start;
+  const fastest = (): number => {
+    const taken = Array.from({ length: 50 }, (_, n) => {
+      const start = performance.now();
+      store.cached(String(n).padStart(64, "f"));
+      return performance.now() - start;
+    });
+    return Math.min(...taken);
   };
-  lookUps();
-  const indexed = lookUps();
+  const indexed = fastest();
   database.exec("DROP INDEX BuildsCached");
-  expect(lookUps()).toBeGreaterThan(5 * indexed);
+  expect(fastest()).toBeGreaterThan(5 * indexed);
 });
 
 test("the newest builds come first", () => {

@@ -109,11 +109,11 @@ test("requests are counted as they come, and kept in the table in the field's fo
   );
 });
 
-test("the predecessor's stats.db keeps counting", () => {
+test("the predecessor's stats.db keeps counting", async () => {
   const file = join(scratch(), "stats.db");
   predecessor(file);
   const { store } = stats(file);
-  store.catchUp();
+  await store.catchUp();
   store.record(request({ hash: "2f", client: "10.0.0.2", os: "Mac" }));
   expect(store.summary()).toMatchObject({
     builds: 4,
@@ -131,7 +131,7 @@ test("the predecessor's stats.db keeps counting", () => {
     ],
   });
   const again = stats(file);
-  again.store.catchUp();
+  await again.store.catchUp();
   expect(again.store.summary()).toEqual(store.summary());
 });
 
@@ -172,6 +172,27 @@ test("a backlog longer than a chunk is counted whole", () => {
       { name: "KType-V2", count: 40_000 },
     ],
   });
+});
+
+test("a backlog is counted in turns; what a stop cut short is gone on with", async () => {
+  const file = join(scratch(), "stats.db");
+  const { database, store } = stats(file);
+  database.exec(`
+    WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 35000)
+    INSERT INTO Requests (ip_addr, os, web, hash, board, variant, layers, container, success, request_time)
+    SELECT 'u', 'Linux', 1, 'h' || n, 'KType', 'Standard', 1, 'controller-057', 1, '' FROM n`);
+  const stop = new AbortController();
+  const counting = store.catchUp(stop.signal);
+  stop.abort();
+  database.close();
+  await counting;
+  const again = stats(file);
+  const counted = () => again.database.prepare<[], number>("SELECT builds FROM Totals").pluck().get() ?? 0;
+  const first = counted();
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThan(35_000);
+  await again.store.catchUp();
+  expect([counted(), again.store.summary().uniqueBuilds]).toEqual([35_000, 35_000]);
 });
 
 test("deleted rows stay counted", () => {
