@@ -18,6 +18,7 @@ RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf better-sqlite3/deps better-sqlite3/src \
  && find better-sqlite3/prebuilds -type f ! -name "linux-$(node -p process.arch).node" -delete \
  && find . -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete \
+ && find . -type d -empty -delete \
  && node -e 'new (require("better-sqlite3"))(":memory:").prepare("select 1").get()'
 
 FROM node:24-bookworm-slim

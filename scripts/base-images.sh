@@ -29,7 +29,7 @@ pull() {
     say "$1: pulled"
     return
   fi
-  say "$1: no container registry answers ($(tail -n 1 "$logs/docker-pull.log" | cut -c1-110))"
+  say "$1: no container registry answers: $(tail -n 1 "$logs/docker-pull.log" | grep . | cut -c1-110 || echo "nothing within $pull_seconds s")"
   registry=silent
   return 1
 }

@@ -18,16 +18,27 @@ if [[ -n ${DOCKER_HOST:-} ]]; then
   fail "no Docker daemon answers at DOCKER_HOST=$DOCKER_HOST" "Start it there, or unset DOCKER_HOST to use this machine's."
 fi
 
+if ! is_root; then
+  if [[ -S $socket && ! -w $socket ]]; then
+    fail "the Docker socket is there, but $(id -un) may not use it" \
+      "sudo usermod -aG docker $(id -un)" "newgrp docker   # or log in again"
+  fi
+  if have dockerd; then
+    fail "no Docker daemon answers, and only root can start it" \
+      "sudo systemctl enable --now docker" "or, without systemd: sudo service docker start"
+  fi
+  if is_debian; then
+    fail "Docker Engine is not installed, and only root can install it" "sudo apt-get install docker.io" \
+      "sudo usermod -aG docker $(id -un)   # then log in again" "or run this once as root: sudo make setup"
+  fi
+fi
+
 lock docker
 done_if_it_answers
 
 if ! have docker || ! have dockerd; then
   step "Docker Engine is missing"
-  if ! is_debian; then fail "Docker Engine is not installed" "See https://docs.docker.com/engine/install/"; fi
-  if ! is_root; then
-    fail "Docker Engine is not installed, and only root can install it" "sudo apt-get install docker.io" \
-      "sudo usermod -aG docker $(id -un)   # then log in again" "or run this once as root: sudo make setup"
-  fi
+  is_debian || fail "Docker Engine is not installed" "See https://docs.docker.com/engine/install/"
   packages=(docker.io)
   # Newer releases keep the client in a package of its own.
   if apt-get update -qq >/dev/null 2>&1 && apt-cache show docker-cli >/dev/null 2>&1; then packages+=(docker-cli); fi
@@ -36,16 +47,6 @@ if ! have docker || ! have dockerd; then
   # With systemd, installing it starts it.
   done_if_it_answers
 fi
-
-if ! is_root; then
-  if [[ -S $socket && ! -w $socket ]]; then
-    fail "the Docker socket is there, but $(id -un) may not use it" \
-      "sudo usermod -aG docker $(id -un)" "newgrp docker   # or log in again"
-  fi
-  fail "no Docker daemon answers, and only root can start it" \
-    "sudo systemctl enable --now docker" "or, without systemd: sudo service docker start"
-fi
-
 if [[ -d /run/systemd/system ]]; then
   step "Starting Docker (systemctl start docker)"
   systemctl start docker || fail "systemd could not start Docker" "journalctl -u docker -n 50 tells why"
