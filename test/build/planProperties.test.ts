@@ -56,7 +56,7 @@ function plannedOrRefused(text: string): "planned" | "refused" {
   }
 }
 
-describe("planning", () => {
+describe("planning", { timeout: 60_000 }, () => {
   it("of anything ends in files or in a problem", () => {
     fc.assert(
       fc.property(jsonValue, (value) => {
@@ -83,7 +83,7 @@ describe("planning", () => {
   });
 });
 
-describe("the KLL files of a sound document", () => {
+describe("the KLL files of a sound document", { timeout: 60_000 }, () => {
   it("have its animations in the order of the document", () => {
     fc.assert(
       fc.property(soundDocument, ({ text, animations }) => {
@@ -174,7 +174,7 @@ function isMadeFrom(line: string, path: string, value: unknown, number: number |
   return typeof value === "string" && line.includes(text.replace(/^(?:CONS:|SYS:|#:)/, ""));
 }
 
-describe("the key", () => {
+describe("the key", { timeout: 60_000 }, () => {
   it("is the same whatever the white space and the order of members", () => {
     const rewritten = soundDocument.chain(({ text, document, animations }) =>
       shuffled(document)

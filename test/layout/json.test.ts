@@ -19,7 +19,7 @@ function native(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
-describe("parseJson", () => {
+describe("parseJson", { timeout: 60_000 }, () => {
   it("gives what JSON.parse gives, however the text is spaced", () => {
     const texts = jsonValue.chain((value) => spaced(value));
     fc.assert(
@@ -148,7 +148,7 @@ describe("parseJson", () => {
   });
 });
 
-describe("canonicalJson", () => {
+describe("canonicalJson", { timeout: 60_000 }, () => {
   it("is one text for equal values, however their members are ordered", () => {
     const pairs = jsonValue.chain((value) => fc.tuple(fc.constant(value), shuffled(value)));
     fc.assert(
