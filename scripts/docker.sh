@@ -47,6 +47,7 @@ if ! have docker || ! have dockerd; then
   # With systemd, installing it starts it.
   done_if_it_answers
 fi
+
 if [[ -d /run/systemd/system ]]; then
   step "Starting Docker (systemctl start docker)"
   systemctl start docker || fail "systemd could not start Docker" "journalctl -u docker -n 50 tells why"
