@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { Complaint } from "../errors.ts";
 import type { Family } from "../firmware/family.ts";
 import { type FirmwareVersion, imageName } from "../firmware/versions.ts";
-import { variantName } from "../layout/kll.ts";
 import type { LayoutLibrary } from "../layout/library.ts";
 import type { BaseLayout } from "../layout/schema.ts";
 import type { ArtifactName } from "../spec/names.ts";
@@ -15,7 +14,7 @@ import { parseBuildRequest } from "./request.ts";
 export interface PlanSummary {
   key: string;
   name: ArtifactName;
-  /** The layout's variant as it is counted in the statistics. */
+  /** What the statistics call the variant: the layout's name, as the predecessor counted it. */
   variant: string;
   layers: number;
   version: FirmwareVersion;
@@ -91,7 +90,7 @@ export class Planner {
     const summary = {
       key,
       name,
-      variant: variantName(layout.header),
+      variant: layout.header.Layout.replaceAll(" ", "_"),
       layers: files.length,
       version,
       warnings,
