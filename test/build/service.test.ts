@@ -450,7 +450,7 @@ test("every request is counted; the time only for the one that ran", async () =>
   const read = house.databases.stats.prepare(
     "SELECT ip_addr, os, web, board, variant, layers, container, success, build_duration FROM Requests",
   );
-  const same = { board: "Demo", variant: "", layers: 3, container: "controller-demo", success: 1 };
+  const same = { board: "Demo", variant: "Standard", layers: 3, container: "controller-demo", success: 1 };
   expect(read.all()).toEqual([
     { ip_addr: "ada", os: "Linux", web: 1, ...same, build_duration: 1234 },
     { ip_addr: "192.0.2.1", os: "Mac", web: 0, ...same, build_duration: null },
