@@ -37,8 +37,8 @@ class Complaints:
             self.warnings.append(f"{place}: warning: {message}")
 
     def lines(self):
-        """What to print, in the order found."""
-        lines = self.warnings + self.errors
+        """What to print: what stops the build, then what does not."""
+        lines = self.errors + self.warnings
         hidden = self.error_count + self.warning_count - len(lines)
         if hidden:
             lines.append(f"... and {hidden} more")

@@ -145,7 +145,7 @@ class _Resolver:
         actions = self.keys(source)
         for code, (symbol, place) in self.board_keys.items():
             if code not in actions:
-                actions[code] = self.action(symbol, place)
+                actions[code] = self.action(symbol, place, warn=False)
         return actions
 
     def meaning(self, symbol):
@@ -168,8 +168,8 @@ class _Resolver:
             self.complaints.error(mapping.place, f"the board has no {shown}")
         return found
 
-    def action(self, result, place):
-        """The action a right side means, or None after a complaint."""
+    def action(self, result, place, warn=True):
+        """The action a right side means, or None after a complaint. A warning is for what the layout's author can mend."""
         if isinstance(result, Nothing):
             return NoAction()
         if isinstance(result, Capability):
@@ -182,7 +182,7 @@ class _Resolver:
             self.complaints.error(place, f"unknown key {quoted(_shown(result))}")
             return None
         action = self.functions.get(function, NoAction())
-        if isinstance(action, NoAction):
+        if warn and isinstance(action, NoAction):
             self.complaints.warn(place, f"{quoted(result.name)} does nothing: its layer is not there")
         return action
 

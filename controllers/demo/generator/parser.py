@@ -70,13 +70,14 @@ TOKEN = re.compile(
     (?P<symbol>  (?:U|CONS|SYS)"[^"\n]*" )
   | (?P<code>    S(?:0x[0-9A-Fa-f]+|[0-9]+)\b )
   | (?P<string>  "[^"\n]*" )
+  | (?P<open>    (?:U|CONS|SYS)?"[^"\n]* )
   | (?P<word>    [A-Za-z_][A-Za-z0-9_]* )
   | (?P<number>  -?(?:0x[0-9A-Fa-f]+|[0-9]+)\b )
   | (?P<mark>    <= | => | :: | :\+ | :- | [:=;(),+\[\]] )
     """,
     re.VERBOSE,
 )
-ANIMATION = re.compile(r"A[ \t]*\[[ \t]*([^\],;\n]*?)[ \t]*(?:,[ \t]*([0-9]{1,6})[ \t]*)?\][ \t]*<=[ \t]*([^;\n]*);")
+ANIMATION = re.compile(r"A[ \t]*\[([^\],;\n]*)(?:,[ \t]*([0-9]{1,6})[ \t]*)?\][ \t]*<=[ \t]*([^;\n]*);")
 ANIMATION_START = re.compile(r"A[ \t]*\[")
 RESUME = re.compile(r"[^;\n]*[;\n]?")
 
@@ -119,6 +120,8 @@ class Reader:
     def peek(self):
         self.skip_blank()
         found = TOKEN.match(self.text, self.position)
+        if found and found.lastgroup == "open":
+            raise SyntaxProblem(self.position, "quotes that are not closed on this line")
         if found:
             return Token(found.lastgroup, found.group(), self.position)
         rest = self.text[self.position : self.position + 1]
@@ -226,8 +229,9 @@ def _arguments(reader):
 def _animation(reader):
     start = reader.position
     found = ANIMATION.match(reader.text, start)
-    if not found or not found.group(1):
+    name = found.group(1).strip(" \t") if found else ""
+    if not name:
         raise SyntaxProblem(start, "an animation is written A[name] <= settings; or A[name, frame] <= frame;")
     reader.position = found.end()
     frame = None if found.group(2) is None else int(found.group(2))
-    return Animation(found.group(1), frame, found.group(3), reader.place(start))
+    return Animation(name, frame, found.group(3), reader.place(start))
