@@ -72,6 +72,7 @@ describe("a sound document", () => {
     expect(planned.kll.files[0]?.text.includes("A[wave]")).toBe(dialect === "current");
     const legacy = planBuild({ ...request(document, env), dialect: "legacy" }, context);
     expect(legacy.baseFile).toBe("WhiteFox-Plain.lts.json");
+    expect(legacy.kll.files[0]?.text).not.toContain("A[wave]");
   });
 
   it("takes the default version where none is asked for", () => {

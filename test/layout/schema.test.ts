@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseJson } from "../../src/layout/json.ts";
+import { type JsonObject, parseJson } from "../../src/layout/json.ts";
 import { checkBase, checkHeader, checkLayout, highestLayer } from "../../src/layout/schema.ts";
 import { type Document, demoDocument } from "../support/documents.ts";
 
@@ -7,6 +7,10 @@ function check(change: (document: Document) => void) {
   const document = demoDocument();
   change(document);
   return checkLayout(parseJson(JSON.stringify(document)).value, "config");
+}
+
+function parsed(value: object): JsonObject {
+  return parseJson(JSON.stringify(value)).value as JsonObject;
 }
 
 describe("checking a layout", () => {
@@ -93,6 +97,26 @@ describe("checking a layout", () => {
         { path: "config.leds", message: "must be a list" },
       ],
     });
+  });
+
+  it("asks for at least one key, and not where the keys are wrong", () => {
+    const matrix = (keys: unknown[]) => check((document) => Object.assign(document, { matrix: keys }));
+    expect(matrix([])).toMatchObject({
+      complaints: [{ path: "config.matrix", message: "must hold at least one key" }],
+    });
+    expect(matrix([null])).toMatchObject({ complaints: [{ path: "config.matrix[0]" }] });
+  });
+
+  it("looks no further once there are more mistakes than are told", () => {
+    const { header } = demoDocument();
+    const matrix = Array.from({ length: 200 }, () => null);
+    Object.defineProperty(matrix, 150, {
+      get: () => {
+        throw new Error("looked further");
+      },
+    });
+    const checked = checkLayout({ ...parsed({ header }), matrix }, "config");
+    expect(checked).toMatchObject({ ok: false });
   });
 
   it.for([
