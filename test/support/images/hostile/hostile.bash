@@ -27,7 +27,8 @@ many_bytes() { for n in 1 2 3 4 5 6 7 8; do head -c 1M /dev/zero >"part-$n"; don
 fills_disk() { head -c 16M /dev/zero >part || exit 1; }
 sparse() { firmware; truncate -s 5G huge.bin; }
 fork_bomb() { bomb() { bomb | bomb & }; bomb; sleep 3600; }
-memory_hog() { firmware; tail -c 2G /dev/zero; }
+# From a pipe: `tail` would skip to the end of the device itself.
+memory_hog() { firmware; cat /dev/zero | tail -c 2G; }
 memory_hog_handled() { memory_hog || exit 2; }
 tmp_hog() { head -c 2G /dev/zero >/tmp/hog; }
 endless_log() { firmware; yes 'la la la'; }
