@@ -1,23 +1,25 @@
 import { mkdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
 import { type Logger, pino } from "pino";
 import { ImageCatalog } from "./build/catalog.ts";
+import { offeredVersions } from "./build/offer.ts";
 import { Planner } from "./build/planner.ts";
 import { FairQueue } from "./build/queue.ts";
+import { readinessChecks } from "./build/readiness.ts";
 import { BuildService } from "./build/service.ts";
-import type { Command } from "./cli/command.ts";
+import { type Command, usage } from "./cli/command.ts";
 import { type Config, readConfig } from "./config.ts";
 import { families } from "./firmware/families.ts";
-import { imageName, type ReleaseInfo, releaseInfo } from "./firmware/versions.ts";
 import { createApp } from "./http/app.ts";
 import { LayoutHistory } from "./layout/history.ts";
 import { LayoutLibrary } from "./layout/library.ts";
 import { createDockerRunner } from "./runner/docker.ts";
 import { ArtifactStore } from "./store/artifacts.ts";
 import { BuildStore } from "./store/builds.ts";
-import { openDatabase, readSchema } from "./store/database.ts";
+import { type Database, openDatabase, readSchema } from "./store/database.ts";
 import { lockDirectory } from "./store/lock.ts";
 import { installation } from "./store/meta.ts";
 import { openStats, StatsStore } from "./store/stats.ts";
@@ -29,7 +31,8 @@ export const serve: Command = {
   summary: "run the server; it is set up by the environment variables below",
   help: "kiisrv serve\n\n  Runs until SIGTERM or SIGINT, then finishes what runs and exits 0.",
 
-  async run(_args, { environment }) {
+  async run(args, { environment }) {
+    if (args.length > 0) throw usage("serve takes no arguments");
     const config = readConfig(environment);
     const logger = pino({ level: config.logLevel });
     const server = await start(config, logger);
@@ -54,9 +57,26 @@ export async function start(config: Config, logger: Logger): Promise<RunningServ
     await mkdir(directory, { recursive: true });
   }
   const lock = lockDirectory(config.data);
-  const store = openStores(config);
+  const held: Held = [() => lock.release()];
+  try {
+    return await assemble(config, logger, held);
+  } catch (error) {
+    giveBack(held);
+    throw error;
+  }
+}
+
+/** How to give back what the server holds, in the order it was taken. */
+type Held = (() => void)[];
+
+function giveBack(held: Held): void {
+  for (const release of held.splice(0).reverse()) release();
+}
+
+async function assemble(config: Config, logger: Logger, held: Held): Promise<RunningServer> {
+  const store = openStores(config, held);
   await store.artifacts.sweep();
-  const { instance, secret } = installation(store.databases[0]);
+  const { instance, secret } = installation(store.identity);
 
   const { tmpConfig, tmpBuilds, hostTmpConfig, hostTmpBuilds } = config;
   const directories = { tmpConfig, tmpBuilds, hostTmpConfig, hostTmpBuilds };
@@ -87,93 +107,76 @@ export async function start(config: Config, logger: Logger): Promise<RunningServ
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
-    health: { checks: healthChecks(builds, catalog) },
+    health: { checks: readinessChecks(builds, catalog) },
   });
   const server = createServer(timeouts, app.callback());
   const port = await listen(server, config);
+  server.on("error", (error) => logger.error({ err: error }, "a connection cannot be accepted"));
   logger.info({ host: config.host, port, concurrency, instance }, "listening");
-  service.recover().catch((error) => logger.error({ err: error }, "recovery failed"));
+  void service.recover();
+  stats.catchUp().catch((error) => logger.error({ err: error }, "statistics are behind"));
 
   return {
     port,
     async stop() {
       const closed = new Promise((resolve) => server.close(resolve));
       await service.stop(config.graceSeconds * 1000);
-      server.closeAllConnections();
-      await closed;
-      for (const database of store.databases) database.close();
-      lock.release();
+      await disconnect(server, closed);
+      giveBack(held);
     },
   };
+}
+
+/** Time the last answers have to get out, milliseconds. */
+const answerTime = 2000;
+
+/** Ends all connections, those with an answer under way last. */
+async function disconnect(server: Server, closed: Promise<unknown>): Promise<void> {
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  await Promise.race([closed, sleep(answerTime, undefined, { ref: false })]);
+  clearInterval(sweep);
+  server.closeAllConnections();
+  await closed;
 }
 
 /** Receiving a request takes seconds; answering one may take as long as a build, and has no limit here. */
 const timeouts = { headersTimeout: 20_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 };
 
-function openStores(config: Config) {
+function openStores(config: Config, held: Held) {
   const file = (name: string) => join(config.data, name);
-  const buildsDatabase = openDatabase(file("builds.db"), readSchema("builds"), { durable: true });
-  const statsDatabase = openStats(file("stats.db"));
-  const configDatabase = openConfig(file("config.db"));
-  return {
-    databases: [buildsDatabase, statsDatabase, configDatabase] as const,
-    builds: new BuildStore(buildsDatabase),
-    stats: new StatsStore(statsDatabase),
-    versions: new VersionStore(configDatabase),
-    artifacts: new ArtifactStore(config.artifacts),
+  const kept = (database: Database) => {
+    held.push(() => database.close());
+    return database;
   };
-}
-
-async function offeredVersions(versions: VersionStore, catalog: ImageCatalog) {
-  await catalog.refresh(2000);
-  const offered: Record<string, ReleaseInfo | null> = {};
-  for (const version of versions.all()) {
-    const image = catalog.find(imageName(version));
-    if (!image) continue;
-    offered[version.name] = releaseInfo(image.labels, versions.release(version.git_tag ?? ""));
-  }
-  return offered;
-}
-
-function healthChecks(
-  builds: BuildStore,
-  catalog: ImageCatalog,
-): Record<string, () => Promise<string | undefined>> {
+  const identity = kept(openDatabase(file("builds.db"), readSchema("builds"), { durable: true }));
   return {
-    async database() {
-      try {
-        builds.recent(1);
-      } catch (error) {
-        return `the database cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-      }
-      return undefined;
-    },
-    async daemon() {
-      await catalog.refresh(1000);
-      return catalog.lastFault?.message;
-    },
-    async images() {
-      await catalog.refresh(1000);
-      return catalog.all().length > 0 ? undefined : "no image kiisrv-controller-* is installed";
-    },
+    identity,
+    builds: new BuildStore(identity),
+    stats: new StatsStore(kept(openStats(file("stats.db")))),
+    versions: new VersionStore(kept(openConfig(file("config.db")))),
+    artifacts: new ArtifactStore(config.artifacts),
   };
 }
 
 /** @returns the port, which the system chose if 0 was asked for */
 function listen(server: Server, { host, port }: Config): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(new Error(`cannot listen on ${host}, port ${port}: ${cause.message}`, { cause })),
-    );
+    const refuse = (cause: Error) =>
+      reject(
+        new Error(`cannot listen on ${host || "any address"}, port ${port}: ${cause.message}`, { cause }),
+      );
+    server.once("error", refuse);
     server.listen({ port, ...(host === "" ? {} : { host }) }, () => {
+      server.off("error", refuse);
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
   });
 }
 
+/** The first signal to stop. Later ones change nothing: unheard, they would end the process in the midst of stopping. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
   });
 }

@@ -42,6 +42,7 @@ export function createApp(parts: AppParts): Koa {
   app.use(logRequests(parts.logger));
   app.use(cors({ origin: "*", exposeHeaders: exposedHeaders, maxAge: 86_400 }));
   app.use(answerErrors());
+  app.use(router.allowedMethods());
   app.use(router.routes());
   return app;
 }

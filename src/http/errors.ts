@@ -10,7 +10,7 @@ export function answerErrors(): Middleware {
   return async (ctx, next) => {
     try {
       await next();
-      if (ctx.status === 404 && ctx.body === undefined && ctx.respond !== false) throw notFound(ctx);
+      if (ctx.status >= 400 && ctx.body === undefined && ctx.respond !== false) throw unanswered(ctx);
     } catch (error) {
       if (ctx.headerSent) throw error;
       answer(ctx, asProblem(error, ctx.state.logger));
@@ -18,8 +18,13 @@ export function answerErrors(): Middleware {
   };
 }
 
-function notFound(ctx: Context): Problem {
-  return new Problem("not-found", `there is no ${ctx.method} ${ctx.path.slice(0, 200)} here`);
+/** No route took the request: the router has noted in `Allow` what the path does answer to, if there is such a path. */
+function unanswered(ctx: Context): Problem {
+  const allowed = ctx.response.get("Allow");
+  const path = ctx.path.slice(0, 200);
+  return allowed
+    ? new Problem("method-not-allowed", `${path} answers to ${allowed} only`)
+    : new Problem("not-found", `there is no ${path} here`);
 }
 
 function asProblem(error: unknown, logger: Logger): Problem {

@@ -38,6 +38,12 @@ async function sendFile(ctx: RouterContext, path: string): Promise<void> {
   ctx.status = 200;
   await new Promise<void>((resolve) => {
     stream.on("error", (error: HttpError) => {
+      // The disk failed in mid-file: only a cut connection still tells the client.
+      if (ctx.res.headersSent) {
+        ctx.state.logger.error({ err: error }, "an artifact cannot be read to its end");
+        ctx.res.destroy();
+        return;
+      }
       ctx.res.writeHead(error.status, { ...error.headers, "Cache-Control": "no-store" });
       ctx.res.end();
     });

@@ -1,0 +1,30 @@
+import type { BuildStore } from "../store/builds.ts";
+import type { ImageCatalog } from "./catalog.ts";
+
+/** How old the list of installed images may be, milliseconds. */
+const catalogAge = 1000;
+
+/** What a build needs to be there: each check says what is missing, or nothing. */
+export function readinessChecks(
+  builds: BuildStore,
+  catalog: ImageCatalog,
+): Record<"database" | "daemon" | "images", () => Promise<string | undefined>> {
+  return {
+    async database() {
+      try {
+        builds.recent(1);
+      } catch (error) {
+        return `the database cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      }
+      return undefined;
+    },
+    async daemon() {
+      await catalog.refresh(catalogAge);
+      return catalog.lastFault?.message;
+    },
+    async images() {
+      await catalog.refresh(catalogAge);
+      return catalog.all().length > 0 ? undefined : "no image kiisrv-controller-* is installed";
+    },
+  };
+}
