@@ -1,0 +1,111 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { ImageCatalog } from "../../src/build/catalog.ts";
+import type { ToolchainImage } from "../../src/runner/runner.ts";
+import { daemonAway, ScriptedRunner, toolchainImage } from "../support/scripted-runner.ts";
+
+function openCatalog() {
+  const runner = new ScriptedRunner();
+  const clock = { now: 0 };
+  const images = vi.spyOn(runner, "images");
+  return { runner, clock, images, catalog: new ImageCatalog(runner, () => clock.now) };
+}
+
+test("looks once for many who ask, and again when that is too long ago", async () => {
+  const { catalog, clock, images } = openCatalog();
+  await Promise.all([1, 2, 3].map(() => catalog.refresh(1000)));
+  clock.now = 999;
+  await catalog.refresh(1000);
+  expect(images).toHaveBeenCalledTimes(1);
+  clock.now = 1000;
+  await catalog.refresh(1000);
+  expect(images).toHaveBeenCalledTimes(2);
+});
+
+test("knows what was installed and removed since", async () => {
+  const { catalog, runner } = openCatalog();
+  await catalog.refresh();
+  runner.installed = [toolchainImage("050"), toolchainImage("057", "sha256:new")];
+  await catalog.refresh();
+  expect(catalog.find("kiisrv-controller-demo")).toBeUndefined();
+  expect(catalog.require("kiisrv-controller-057").digest).toBe("sha256:new");
+  expect(catalog.all().map(({ name }) => name)).toEqual(["kiisrv-controller-050", "kiisrv-controller-057"]);
+});
+
+test("names what there is when asked for what there is not", async () => {
+  const { catalog, runner } = openCatalog();
+  await catalog.refresh();
+  expect(() => catalog.require("kiisrv-controller-050")).toThrow(
+    /'kiisrv-controller-050'.*installed: kiisrv-controller-057, kiisrv-controller-demo$/,
+  );
+  runner.installed = [];
+  await catalog.refresh();
+  expect(() => catalog.require("x")).toThrow(expect.objectContaining({ code: "image-missing" }));
+  expect(() => catalog.require("x")).toThrow(/installed: none$/);
+});
+
+describe("a daemon that is away", () => {
+  test("is what is told when it never answered", async () => {
+    const { catalog, runner } = openCatalog();
+    runner.installed = daemonAway();
+    await catalog.refresh();
+    expect(() => catalog.require("kiisrv-controller-demo")).toThrow(runner.installed);
+    expect(catalog.lastFault).toBe(runner.installed);
+  });
+
+  test("leaves what was seen before, and is forgotten when it is back", async () => {
+    const { catalog, runner } = openCatalog();
+    const { installed } = runner;
+    await catalog.refresh();
+    runner.installed = daemonAway();
+    await catalog.refresh();
+    expect(catalog.require("kiisrv-controller-demo").digest).toBe("sha256:demo");
+    expect(catalog.lastFault?.code).toBe("runner-unavailable");
+    runner.installed = installed;
+    await catalog.refresh();
+    expect(catalog.lastFault).toBeUndefined();
+  });
+
+  test("is not asked again and again", async () => {
+    const { catalog, runner, images } = openCatalog();
+    runner.installed = daemonAway();
+    for (let asked = 0; asked < 5; asked++) await catalog.refresh(1000);
+    expect(images).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a daemon that hangs", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("does not hold up those who could do with what was seen before", async () => {
+    const { catalog, images, runner } = openCatalog();
+    await catalog.refresh();
+    const hanging = Promise.withResolvers<ToolchainImage[]>();
+    images.mockReturnValueOnce(hanging.promise);
+    await catalog.refresh();
+    await catalog.refresh();
+    expect(images).toHaveBeenCalledTimes(2);
+    expect(catalog.find("kiisrv-controller-demo")).toBeDefined();
+    runner.installed = [];
+    hanging.resolve([toolchainImage("050")]);
+    await vi.waitUntil(() => catalog.find("kiisrv-controller-050"));
+  });
+
+  test("is waited for by who has nothing else", async () => {
+    const { catalog, images } = openCatalog();
+    const hanging = Promise.withResolvers<ToolchainImage[]>();
+    images.mockReturnValueOnce(hanging.promise);
+    const refreshed = catalog.refresh();
+    hanging.resolve([toolchainImage("050")]);
+    await refreshed;
+    expect(catalog.find("kiisrv-controller-050")).toBeDefined();
+  });
+});
+
+test("a mistake of ours is no fault of the daemon", async () => {
+  const { catalog, images } = openCatalog();
+  images.mockRejectedValueOnce(new TypeError("bug"));
+  await expect(catalog.refresh()).rejects.toThrow(TypeError);
+  expect(catalog.lastFault).toBeUndefined();
+});
