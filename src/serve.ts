@@ -10,8 +10,7 @@ import { Planner } from "./build/planner.ts";
 import { FairQueue } from "./build/queue.ts";
 import { readinessChecks } from "./build/readiness.ts";
 import { BuildService } from "./build/service.ts";
-import { type Command, usage } from "./cli/command.ts";
-import { type Config, readConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 import { families } from "./firmware/families.ts";
 import { createApp } from "./http/app.ts";
 import { LayoutHistory } from "./layout/history.ts";
@@ -25,23 +24,18 @@ import { installation } from "./store/meta.ts";
 import { openStats, StatsStore } from "./store/stats.ts";
 import { openConfig, VersionStore } from "./store/versions.ts";
 
-/** `kiisrv serve`: the server, until SIGTERM or SIGINT. */
-export const serve: Command = {
-  name: "serve",
-  summary: "run the server; it is set up by the environment variables below",
-  help: "kiisrv serve\n\n  Runs until SIGTERM or SIGINT, then finishes what runs and exits 0.",
-
-  async run(args, { environment }) {
-    if (args.length > 0) throw usage("serve takes no arguments");
-    const config = readConfig(environment);
-    const logger = pino({ level: config.logLevel });
-    const server = await start(config, logger);
-    const signal = await stopSignal();
-    logger.info({ signal }, "stopping");
-    await server.stop();
-    logger.info("stopped");
-  },
-};
+/** Runs the server with a log on standard output. */
+export async function startLogged(config: Config) {
+  const logger = pino({ level: config.logLevel });
+  const server = await start(config, logger);
+  return {
+    async stop(signal: string): Promise<void> {
+      logger.info({ signal }, "stopping");
+      await server.stop();
+      logger.info("stopped");
+    },
+  };
+}
 
 export interface RunningServer {
   port: number;
@@ -175,8 +169,3 @@ function listen(server: Server, { host, port }: Config): Promise<number> {
 }
 
 /** The first signal to stop. Later ones change nothing: unheard, they would end the process in the midst of stopping. */
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
-  });
-}

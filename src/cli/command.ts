@@ -1,6 +1,8 @@
 /** The world as a command sees it. */
 export interface CommandWorld {
   environment: Readonly<Record<string, string | undefined>>;
+  /** Standard input, whole. */
+  input(): Promise<Buffer>;
   /** Prints a line of the result. */
   output(line: string): void;
   /** Prints a line for the person at the terminal. */

@@ -11,7 +11,7 @@ import { parseJson } from "../layout/json.ts";
 import type { Dialect } from "../layout/kll.ts";
 import { LayoutLibrary } from "../layout/library.ts";
 import { openConfig, VersionStore } from "../store/versions.ts";
-import { type Command, usage } from "./command.ts";
+import { type Command, type CommandWorld, usage } from "./command.ts";
 
 const options = {
   version: { type: "string", default: defaultVersion },
@@ -34,13 +34,14 @@ export const plan: Command = {
   --out DIR        write the KLL files there
   --digest ID      content id (sha256:…) of the toolchain image; without it the key is not the one a server computes`,
 
-  async run(args, { environment, output, report }) {
+  async run(args, world) {
+    const { environment, output, report } = world;
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     const [file, ...rest] = positionals;
     if (file === undefined || rest.length > 0) throw usage("plan takes one layout file");
     const config = readConfig(environment);
     const library = new LayoutLibrary(values.layouts ?? config.layouts);
-    const planned = planBuild(await readRequest(file, values.version, readDialect(values.dialect)), {
+    const planned = planBuild(await readRequest(file, world, values.version, readDialect(values.dialect)), {
       families,
       versions: new VersionStore(openConfig(":memory:")).all(),
       limits: config.limits,
@@ -58,10 +59,11 @@ export const plan: Command = {
 
 async function readRequest(
   file: string,
+  { input }: CommandWorld,
   version: string,
   dialect: Dialect | undefined,
 ): Promise<PlanRequest> {
-  const bytes = await readFile(file === "-" ? "/dev/stdin" : file).catch((cause: Error) => {
+  const bytes = await (file === "-" ? input() : readFile(file)).catch((cause: Error) => {
     throw new Problem("bad-request", `${file} cannot be read: ${cause.message}`, { cause });
   });
   const { text, value, complaints } = parseJson(bytes, layoutRoot);

@@ -1,0 +1,30 @@
+import { type Config, readConfig } from "../config.ts";
+import { type Command, usage } from "./command.ts";
+
+/** The server's own modules: loaded for this command alone, so that the others start at once. */
+export type LoadServer = () => Promise<{
+  startLogged(config: Config): Promise<{ stop(signal: string): Promise<void> }>;
+}>;
+
+/** `kiisrv serve`: the server, until SIGTERM or SIGINT. */
+export function serve(load: LoadServer): Command {
+  return {
+    name: "serve",
+    summary: "run the server; it is set up by the environment variables below",
+    help: "kiisrv serve\n\n  Runs until SIGTERM or SIGINT, then finishes what runs and exits 0.",
+
+    async run(args, { environment }) {
+      if (args.length > 0) throw usage("serve takes no arguments");
+      const config = readConfig(environment);
+      const { startLogged } = await load();
+      const server = await startLogged(config);
+      await server.stop(await stopSignal());
+    },
+  };
+}
+
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+}
