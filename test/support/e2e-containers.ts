@@ -28,7 +28,10 @@ export class ContainerWatch {
 
   private constructor(docker: Docker, stream: Readable) {
     this.#docker = docker;
-    createInterface({ input: stream }).on("line", (line) => this.#take(JSON.parse(line) as Message));
+    createInterface({ input: stream })
+      .on("line", (line) => this.#take(JSON.parse(line) as Message))
+      // A daemon that stops takes its events with it; who still waits for one runs into the test's time limit.
+      .on("error", () => stream.destroy());
   }
 
   /** Watches until the test ends. */

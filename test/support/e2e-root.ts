@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { onTestFinished, test } from "vitest";
@@ -6,12 +6,15 @@ import { onTestFinished, test } from "vitest";
 const run = promisify(execFile);
 
 /** Whether these tests may mount file systems and start daemons; where not, they are reported as skipped. */
-export const isRoot = process.getuid?.() === 0;
+const isRoot = process.getuid?.() === 0;
 
 /** A test that only root can do. Says so in its name, which is what is left to read of a skipped one. */
 export function testAsRoot(name: string, body: () => Promise<void>): void {
   test.skipIf(!isRoot)(`${name} (needs root)`, body);
 }
+
+/** Whether a daemon of our own can be started. */
+export const canRunDaemon = isRoot && spawnSync("dockerd", ["--version"]).status === 0;
 
 /** A small file system in memory, until the test is over. */
 export class SmallDisk {

@@ -180,8 +180,11 @@ export class ServerProcess {
   async remove(): Promise<void> {
     this.signal("SIGKILL");
     await this.#exit;
-    if (this.instance !== "") await removeContainersOf(this.instance, this.daemon);
-    await rm(this.#root, { recursive: true, force: true });
+    try {
+      if (this.instance !== "") await removeContainersOf(this.instance, this.daemon);
+    } finally {
+      await rm(this.#root, { recursive: true, force: true });
+    }
   }
 
   #take(line: string): void {
@@ -217,13 +220,15 @@ export function layout(variant: string, name = "Tiny") {
   return document;
 }
 
-async function writeLibrary(directory: string): Promise<void> {
+/** Writes the bases of documents.ts into a layout library. */
+export async function writeLibrary(directory: string): Promise<void> {
   for (const [name, document] of Object.entries(bases)) {
     await writeFile(join(directory, name), JSON.stringify(document));
   }
 }
 
-function offerVersions(data: string, versions: Record<string, string>): void {
+/** Has an image build the kiibohd boards of a version, as an operator would say it: in config.db. */
+export function offerVersions(data: string, versions: Record<string, string>): void {
   const database = openConfig(join(data, "config.db"));
   const offer = database.prepare<[string, string]>(
     "INSERT OR REPLACE INTO Versions (name, container, family) VALUES (?, ?, 'kiibohd')",
