@@ -8,7 +8,10 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Config, readConfig } from "../src/config.ts";
 import { type RunningServer, start } from "../src/serve.ts";
-import { demoRequest, repositoryLayouts, temporaryDirectory } from "./support/app.ts";
+import { demoRequest, eventually, repositoryLayouts, temporaryDirectory } from "./support/app.ts";
+
+// A busy machine may take its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 const silent = pino({ level: "silent" });
 
@@ -170,9 +173,9 @@ describe("a stop", () => {
     vi.stubEnv("DOCKER_HOST", `unix://${socket}`);
     const { url, stop } = await started(configure(temporaryDirectory()));
     // The first asks for what a former life left.
-    await vi.waitUntil(() => connections.length === 1);
+    await eventually(() => connections.length === 1);
     const answer = fetch(`${url}/versions`);
-    await vi.waitUntil(() => connections.length === 2);
+    await eventually(() => connections.length === 2);
     const stopped = stop();
     for (const connection of connections) connection.destroy();
     expect((await answer).status).toBe(200);

@@ -49,7 +49,10 @@ export class LayoutHistory {
 
   async #content(object: string | undefined, name: string): Promise<Buffer> {
     if (object === undefined) {
-      throw new Problem("not-found", `the layout library had no layout '${name.slice(0, 100)}' in that revision`);
+      throw new Problem(
+        "not-found",
+        `the layout library had no layout '${name.slice(0, 100)}' in that revision`,
+      );
     }
     return Buffer.from(await this.#git().raw(["cat-file", "blob", object]));
   }
@@ -59,6 +62,10 @@ export class LayoutHistory {
    * directory, so it may belong to somebody else (in a container it does).
    */
   #git() {
-    return simpleGit({ baseDir: this.#directory, timeout: { block: patience }, config: ["safe.directory=*"] });
+    return simpleGit({
+      baseDir: this.#directory,
+      timeout: { block: patience },
+      config: ["safe.directory=*"],
+    });
   }
 }

@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ImageCatalog } from "../../src/build/catalog.ts";
 import type { ToolchainImage } from "../../src/runner/runner.ts";
+import { eventually } from "../support/app.ts";
 import { daemonAway, ScriptedRunner, toolchainImage } from "../support/scripted-runner.ts";
+
+// A busy machine may take its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 function openCatalog() {
   const runner = new ScriptedRunner();
@@ -89,7 +93,7 @@ describe("a daemon that hangs", () => {
     expect(catalog.find("kiisrv-controller-demo")).toBeDefined();
     runner.installed = [];
     hanging.resolve([toolchainImage("050")]);
-    await vi.waitUntil(() => catalog.find("kiisrv-controller-050"));
+    await eventually(() => catalog.find("kiisrv-controller-050"));
   });
 
   test("is waited for by who has nothing else", async () => {

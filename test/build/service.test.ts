@@ -8,6 +8,7 @@ import { maxAttempts } from "../../src/store/builds.ts";
 import {
   demoRequest,
   differentRequest,
+  eventually,
   type House,
   openHouse,
   repositoryLayouts,
@@ -16,6 +17,9 @@ import {
 } from "../support/app.ts";
 import { unzip } from "../support/client.ts";
 import { daemonAway, ScriptedRunner, toolchainImage } from "../support/scripted-runner.ts";
+
+// A busy machine may take its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 const sound = demoRequest();
 
@@ -120,7 +124,7 @@ describe("different builds", () => {
     const running = house.service.build(differentRequest(1), requester());
     const first = await house.runner.next();
     const waiting = house.service.build(differentRequest(2), requester());
-    await vi.waitUntil(() => house.queue.size.waiting === 1);
+    await eventually(() => house.queue.size.waiting === 1);
     const refused = house.service.build(differentRequest(3), requester("bob"));
     await expect(refused).rejects.toMatchObject({ code: "queue-full", retryAfter: expect.any(Number) });
     expect(house.builds.recent(10).length).toBe(2);
@@ -228,7 +232,7 @@ describe("a daemon that goes away", () => {
     const again = house.runner.next();
     await vi.advanceTimersByTimeAsync(5000);
     (await again).end();
-    await vi.waitUntil(() => house.builds.recent(1)[0]?.status === "succeeded");
+    await eventually(() => house.builds.recent(1)[0]?.status === "succeeded");
     expect(await house.service.build(sound, requester())).toMatchObject({ success: true, cached: true });
   });
 
@@ -262,7 +266,7 @@ describe("a daemon that goes away", () => {
     run.end();
     await second;
     await vi.advanceTimersByTimeAsync(5000);
-    await vi.waitUntil(() => house.builds.recent(2).every(({ finished }) => finished !== null));
+    await eventually(() => house.builds.recent(2).every(({ finished }) => finished !== null));
     expect(house.builds.recent(2).map(({ status }) => status)).toEqual(["succeeded", "cancelled"]);
     expect(house.runner.runs.length).toBe(2);
   });
@@ -285,7 +289,7 @@ describe("a database that fails", () => {
     const next = house.runner.next();
     await vi.advanceTimersByTimeAsync(5000);
     (await next).end();
-    await vi.waitUntil(() => house.builds.recent(1)[0]?.status === "succeeded");
+    await eventually(() => house.builds.recent(1)[0]?.status === "succeeded");
   });
 
   test("of the statistics costs nobody their firmware", async () => {
@@ -301,7 +305,7 @@ describe("a restart", () => {
     for (const number of [1, 2]) {
       former.service.build(differentRequest(number), requester()).catch(() => "its life ends here");
       if (number === 1) await former.runner.next();
-      else await vi.waitUntil(() => former.queue.size.waiting === 1);
+      else await eventually(() => former.queue.size.waiting === 1);
     }
     const left = former.builds.recent(2).map(({ id, key, status }) => ({ id, key, status }));
     expect(left.map(({ status }) => status)).toEqual(["queued", "running"]);
@@ -314,7 +318,7 @@ describe("a restart", () => {
       expect(run.id.startsWith(id)).toBe(true);
       run.end();
     }
-    await vi.waitUntil(() => house.queue.size.running === 0);
+    await eventually(() => house.queue.size.running === 0);
     expect(rows(house).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
     expect(house.stats.summary().builds).toBe(0);
     expect(await house.service.build(differentRequest(2), requester())).toMatchObject({ cached: true });
@@ -358,7 +362,7 @@ describe("a stop", () => {
     const run = await house.runner.next();
     const waiting = house.service.build(differentRequest(2), requester());
     const refused = expect(waiting).rejects.toMatchObject({ code: "shutting-down", retryAfter: 5 });
-    await vi.waitUntil(() => house.queue.size.waiting === 1);
+    await eventually(() => house.queue.size.waiting === 1);
     const stopped = house.service.stop(60_000);
     await refused;
     run.end();
@@ -369,7 +373,7 @@ describe("a stop", () => {
     const later = openHouse({ directory: house.directory });
     await later.service.recover();
     (await later.runner.next()).end();
-    await vi.waitUntil(() => later.builds.recent(1)[0]?.status === "succeeded");
+    await eventually(() => later.builds.recent(1)[0]?.status === "succeeded");
   });
 
   test("puts back what the grace time does not suffice for, and does not count that attempt", async () => {

@@ -5,12 +5,15 @@ import { join } from "node:path";
 import request from "supertest";
 import { describe, expect, test, vi } from "vitest";
 import { Problem } from "../../src/errors.ts";
-import { demoRequest, differentRequest, temporaryDirectory } from "../support/app.ts";
+import { demoRequest, differentRequest, eventually, temporaryDirectory } from "../support/app.ts";
 import { badRequests } from "../support/badDocuments.ts";
 import { postLayout } from "../support/client.ts";
 import { bases } from "../support/documents.ts";
 import { daemonAway, toolchainImage } from "../support/scripted-runner.ts";
 import { openServer, type ServerOptions, type TestServer, talk } from "../support/server.ts";
+
+// A busy machine may take its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 const json = "application/json; charset=utf-8";
 
@@ -277,9 +280,9 @@ describe("a body", () => {
     const server = await openServer();
     const socket = connect(server.port, "localhost");
     socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{");
-    await vi.waitUntil(() => socket.bytesWritten > 0 && !socket.connecting);
+    await eventually(() => socket.bytesWritten > 0 && !socket.connecting);
     socket.destroy();
-    await vi.waitUntil(() => server.logged().some(({ msg, aborted }) => msg === "request" && aborted));
+    await eventually(() => server.logged().some(({ msg, aborted }) => msg === "request" && aborted));
     expect(server.house.runner.runs).toEqual([]);
     expect(server.logged().filter(({ msg }) => msg === "unexpected error")).toEqual([]);
   });
@@ -296,10 +299,10 @@ test("a client that goes away while its build runs does not end it", async () =>
   const run = await server.house.runner.next();
   abort.abort();
   expect(await gone).toBe("AbortError");
-  await vi.waitUntil(() => server.logged().some(({ msg, aborted }) => msg === "request" && aborted));
+  await eventually(() => server.logged().some(({ msg, aborted }) => msg === "request" && aborted));
   expect(run.signal.aborted).toBe(false);
   run.end();
-  await vi.waitUntil(() => server.house.queue.size.running === 0);
+  await eventually(() => server.house.queue.size.running === 0);
   expect((await post(server, demoRequest())).body.success).toBe(true);
   expect(server.house.runner.runs.length).toBe(1);
 });

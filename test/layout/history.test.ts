@@ -1,9 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { simpleGit } from "simple-git";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { LayoutHistory } from "../../src/layout/history.ts";
 import { temporaryDirectory } from "../support/app.ts";
+
+// A busy machine may take its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 interface Library {
   directory: string;
@@ -152,7 +156,7 @@ describe("a revision", () => {
     await expect(read(library, rev)).rejects.toMatchObject({ code: "bad-request" });
   });
 
-  test.for(["v9", "0000000", "f".repeat(40), "config", "HEAD.lock", "_", "x.y"].filter((rev) => rev !== "_"))(
+  test.for(["v9", "0000000", "f".repeat(40), "config", "HEAD.lock", "x.y"])(
     "that is not there is told: %s",
     async (rev) => {
       const library = await openLibrary();
@@ -189,11 +193,12 @@ test("an empty repository has none, either", async () => {
   await expect(read(library, "HEAD")).rejects.toMatchObject({ code: "not-found" });
 });
 
-test("a copy that belongs to somebody else can be read", async () => {
+test.runIf(process.getuid?.() === 0)("a library that belongs to somebody else can be read", async () => {
   const library = await openLibrary();
   library.write("Demo-Standard.json", "{}");
   await library.commit();
   const copy = join(temporaryDirectory(), "copy");
   cpSync(library.directory, copy, { recursive: true });
+  execFileSync("chown", ["-R", "65534", copy]);
   expect((await new LayoutHistory(copy).readAt("main", "Demo-Standard.json")).toString()).toBe("{}");
 });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { ImageCatalog } from "../../src/build/catalog.ts";
 import { Planner } from "../../src/build/planner.ts";
 import { FairQueue } from "../../src/build/queue.ts";
@@ -19,6 +19,11 @@ import { ScriptedRunner } from "./scripted-runner.ts";
 
 export const repository = join(import.meta.dirname, "../..");
 export const repositoryLayouts = join(repository, "layouts");
+
+/** Waits until something holds; a busy machine may take its time. */
+export function eventually(condition: () => unknown): Promise<unknown> {
+  return vi.waitUntil(condition, { timeout: 15_000, interval: 10 });
+}
 
 /** A new directory that goes away with the test. */
 export function temporaryDirectory(): string {
