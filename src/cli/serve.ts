@@ -23,8 +23,9 @@ export function serve(load: LoadServer): Command {
   };
 }
 
+/** The first signal to stop. Later ones change nothing: unheard, they would end the process in the midst of stopping. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
   });
 }
