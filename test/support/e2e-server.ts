@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import Docker from "dockerode";
-import { expect, onTestFailed, onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { openConfig } from "../../src/store/versions.ts";
 import { bases, body, demoDocument } from "./documents.ts";
 import { type Answer, download, post } from "./e2e-client.ts";
@@ -197,17 +197,13 @@ export class ServerProcess {
 /** A server for one test; when the test is over it must be alive with nothing left behind. */
 export async function serverForTest(options: ServerOptions = {}): Promise<ServerProcess> {
   const server = await ServerProcess.create(options);
-  let failed = false;
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
     try {
-      if (!failed) await server.expectTidy();
+      if (task.result?.state === "fail") console.error(server.log.join("\n"));
+      else await server.expectTidy();
     } finally {
       await server.remove();
     }
-  });
-  onTestFailed(() => {
-    failed = true;
-    console.error(server.log.join("\n"));
   });
   await server.start();
   return server;
