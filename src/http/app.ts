@@ -2,7 +2,7 @@ import cors from "@koa/cors";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
-import { answerErrors } from "./errors.ts";
+import { answerErrors, refuseBadTargets } from "./errors.ts";
 import { logRequests } from "./log.ts";
 import { type ArtifactSource, artifactRoutes } from "./routes/artifacts.ts";
 import { type HealthParts, healthRoutes } from "./routes/health.ts";
@@ -42,6 +42,7 @@ export function createApp(parts: AppParts): Koa {
   app.use(logRequests(parts.logger));
   app.use(cors({ origin: "*", exposeHeaders: exposedHeaders, maxAge: 86_400 }));
   app.use(answerErrors());
+  app.use(refuseBadTargets());
   app.use(router.allowedMethods());
   app.use(router.routes());
   return app;

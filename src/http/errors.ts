@@ -18,6 +18,23 @@ export function answerErrors(): Middleware {
   };
 }
 
+/** A proxy's form of target, `GET http://host/path`, may hold an address that nothing can read. */
+export function refuseBadTargets(): Middleware {
+  return async (ctx, next) => {
+    if (!isReadable(ctx)) throw new Problem("bad-request", "the target of the request cannot be read");
+    await next();
+  };
+}
+
+function isReadable(ctx: Context): boolean {
+  try {
+    return ctx.path !== null;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
 /** No route took the request: the router has noted in `Allow` what the path does answer to, if there is such a path. */
 function unanswered(ctx: Context): Problem {
   const allowed = ctx.response.get("Allow");

@@ -21,8 +21,10 @@ export function logRequests(logger: Logger): Middleware {
 
 /** The answer may still be on its way, or cut off, when the last middleware is done. */
 function logWhenDone(ctx: Context, started: number): void {
+  // Not ctx.path: that throws for a target it cannot read, and here nobody would catch it.
+  const [path = ""] = ctx.originalUrl.split("?", 1);
   const log = (aborted: boolean) => {
-    const { method, path, status } = ctx;
+    const { method, status } = ctx;
     const milliseconds = Math.round(performance.now() - started);
     const level = quiet.has(path) ? "debug" : "info";
     ctx.state.logger[level](

@@ -1,6 +1,7 @@
 import request from "supertest";
 import { describe, expect, test } from "vitest";
-import { openServer } from "../support/server.ts";
+import { eventually } from "../support/app.ts";
+import { openServer, talk } from "../support/server.ts";
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -118,4 +119,16 @@ describe("a path", () => {
       expect(head.text).toBeUndefined();
     },
   );
+});
+
+test("a target that is no address is a 400, and the server lives on", async () => {
+  const server = await openServer();
+  const answer = await talk(
+    server.port,
+    "GET http://[::1/stats HTTP/1.1\r\nHost: kiisrv\r\nConnection: close\r\n\r\n",
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toContain('"code":"bad-request"');
+  await eventually(() => server.logged().some(({ path }) => path === "http://[::1/stats"));
+  expect((await request(server.url).get("/healthz")).status).toBe(200);
 });
