@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { StoredArtifact } from "./builds.ts";
 import { errorCode, storageFault } from "./faults.ts";
 
-const namePattern = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.zip$/;
+/** No longer than a file's name can be. */
+const namePattern = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,250}\.zip$/;
 const temporary = ".tmp-";
 const chunkBytes = 1024 * 1024;
 

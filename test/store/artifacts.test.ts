@@ -57,6 +57,7 @@ test.each([
   "",
   "a.zip/..",
   "ä.zip",
+  `${"a".repeat(252)}.zip`,
 ])("%j is no artifact's name", async (bad) => {
   const directory = scratch();
   const store = new ArtifactStore(join(directory, "artifacts"));
