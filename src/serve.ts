@@ -108,11 +108,13 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   server.on("error", (error) => logger.error({ err: error }, "a connection cannot be accepted"));
   logger.info({ host: config.host, port, concurrency, instance }, "listening");
   void service.recover();
-  stats.catchUp().catch((error) => logger.error({ err: error }, "statistics are behind"));
+  const stopping = new AbortController();
+  stats.catchUp(stopping.signal).catch((error) => logger.error({ err: error }, "statistics are behind"));
 
   return {
     port,
     async stop() {
+      stopping.abort();
       const closed = new Promise((resolve) => server.close(resolve));
       await service.stop(config.graceSeconds * 1000);
       await disconnect(server, closed);
@@ -167,5 +169,3 @@ function listen(server: Server, { host, port }: Config): Promise<number> {
     });
   });
 }
-
-/** The first signal to stop. Later ones change nothing: unheard, they would end the process in the midst of stopping. */
