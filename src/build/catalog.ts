@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../errors.ts";
 import type { Runner, ToolchainImage } from "../runner/runner.ts";
 
+/** How old what was seen may be when a request comes, milliseconds. */
+export const freshEnough = 2000;
 /** How long a daemon that hangs holds up those who could do with what was seen before, milliseconds. */
 const lookPatience = 1000;
 

@@ -1,7 +1,7 @@
 import type { BuildStore } from "../store/builds.ts";
 import type { ImageCatalog } from "./catalog.ts";
 
-/** How old the list of installed images may be, milliseconds. */
+/** How old what was seen of the daemon may be, milliseconds: less than for builds, as this is asked to notice. */
 const catalogAge = 1000;
 
 /** What a build needs to be there: each check says what is missing, or nothing. */

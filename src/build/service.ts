@@ -7,7 +7,7 @@ import { zipFileName } from "../spec/names.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
 import type { BuildStore, OpenBuild } from "../store/builds.ts";
 import type { StatsStore } from "../store/stats.ts";
-import type { ImageCatalog } from "./catalog.ts";
+import { freshEnough, type ImageCatalog } from "./catalog.ts";
 import { packageBuild } from "./package.ts";
 import type { PlannedBuild, Planner, PlanSummary } from "./planner.ts";
 import type { FairQueue } from "./queue.ts";
@@ -53,8 +53,6 @@ interface Built {
 /** A row that runs, or is about to. */
 type Job = Pick<OpenBuild, "id" | "key" | "board" | "layout" | "client" | "spec">;
 
-/** How old the list of installed images may be when a request comes, milliseconds. */
-const catalogAge = 2000;
 /** How often work that a fault left behind is taken up again, milliseconds. */
 const recoveryInterval = 5000;
 /** Time an aborted run has to clear up, milliseconds. */
@@ -89,7 +87,7 @@ export class BuildService {
    */
   async build(body: Uint8Array, requester: Requester): Promise<BuildAnswer> {
     const { planner, catalog } = this.#parts;
-    await catalog.refresh(catalogAge);
+    await catalog.refresh(freshEnough);
     const plan = planner.recall(body) ?? planner.plan(body);
     const planned = () => (isPlanned(plan) ? plan : planner.plan(body));
     const shared = this.#inFlight.get(plan.key);
@@ -159,9 +157,13 @@ export class BuildService {
     return undefined;
   }
 
-  /** From here on the build is a row and will have an outcome. */
+  /**
+   * From here on the build is a row and will have an outcome. What cannot begin is refused: while no daemon answers
+   * nothing runs that would fill the queue, and the rows of those who keep asking would have no bound.
+   */
   #accept({ key, name, version, spec }: PlannedBuild, client: string): Job {
-    const { queue, builds } = this.#parts;
+    const { catalog, queue, builds } = this.#parts;
+    if (catalog.lastFault) throw catalog.lastFault;
     const waiting = queue.size.waiting + 1;
     queue.assertRoom(client, Math.ceil((waiting * this.#usual) / 1000 / queue.concurrency));
     const job = { id: randomUUID(), key, board: name.board, layout: name.layout, client, spec };

@@ -254,6 +254,24 @@ describe("a daemon that goes away", () => {
     expect(rows(house)).toEqual([]);
   });
 
+  test("leaves no row behind for those who keep asking", async () => {
+    const house = openHouse();
+    await buildOnce(house);
+    house.runner.installed = daemonAway();
+    house.forgetImages();
+    for (const number of [1, 1, 2, 3]) {
+      const answer = house.service.build(differentRequest(number), requester());
+      await expect(answer).rejects.toMatchObject({ code: "runner-unavailable", retryAfter: 10 });
+    }
+    expect(rows(house)).toHaveLength(1);
+
+    house.runner.installed = [toolchainImage("demo")];
+    house.forgetImages();
+    const built = house.service.build(differentRequest(1), requester());
+    (await house.runner.next()).end();
+    expect(await built).toMatchObject({ success: true, cached: false });
+  });
+
   test("does not strand a row that was asked for again meanwhile", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const house = openHouse();

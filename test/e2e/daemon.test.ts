@@ -36,7 +36,7 @@ describe.skipIf(!canRunDaemon)("a daemon of our own that stops in mid-build (nee
     expect(await asked).toMatchObject({ status: 503, code: "runner-unavailable", type: json });
     await expectReadiness(server, { status: 503, error: expect.stringMatching(/daemon/) });
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-    // What was built needs no daemon; what was not is refused at once, and not forgotten.
+    // What was built needs no daemon; what was not is refused at once.
     expect(await server.post(layout("compiles"))).toEqual(kept);
     expect(await server.post(layout("compiles", "Other"))).toMatchObject({ status: 503, type: json });
 
@@ -49,7 +49,7 @@ describe.skipIf(!canRunDaemon)("a daemon of our own that stops in mid-build (nee
     expect(await back.made(server.instance)).toEqual([]);
     expect(await server.post(layout("compiles", "Another"))).toMatchObject({ status: 200, success: true });
     await expectReadiness(server, { status: 200 });
-    // What was refused meanwhile was accepted all the same; it is done by now, or it will be.
+    // What was refused meanwhile is built for who asks again.
     expect(await server.post(layout("compiles", "Other"))).toMatchObject({ status: 200, success: true });
   });
 });
