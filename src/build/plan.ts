@@ -1,7 +1,7 @@
 import { type Complaint, Problem } from "../errors.ts";
 import { type Family, findFamily, unknownBoard } from "../firmware/family.ts";
 import { chooseVersion, type FirmwareVersion, imageName } from "../firmware/versions.ts";
-import type { JsonObject, JsonValue } from "../layout/json.ts";
+import { isObject, type JsonValue } from "../layout/json.ts";
 import { baseFileName, boardName, type Dialect, generateKll, type Kll, surplusKeys } from "../layout/kll.ts";
 import { type BaseLayout, checkHeader, checkLayout, type Layout } from "../layout/schema.ts";
 import { buildKey } from "../spec/key.ts";
@@ -108,10 +108,6 @@ function findTarget(request: PlanRequest, context: PlanContext): { found?: Targe
   const matrix = isObject(document) && Array.isArray(document.matrix) ? document.matrix : [];
   const complaints = surplusKeys(matrix.length, header.value, base, root);
   return { found: { family, version, baseFile, base }, complaints };
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function badLayout(complaints: Complaint[]): Problem {

@@ -1,6 +1,6 @@
 import { Problem } from "../errors.ts";
 import { defaultVersion } from "../firmware/versions.ts";
-import { type JsonObject, type JsonValue, parseJson } from "../layout/json.ts";
+import { isObject, parseJson } from "../layout/json.ts";
 import type { PlanRequest } from "./plan.ts";
 
 /** Where the layout stands in what clients post: `{ "config": <layout>, "env": <version> }`. */
@@ -18,10 +18,6 @@ export function parseBuildRequest(body: Uint8Array): PlanRequest {
   if (document === undefined || !span) throw badRequest(layoutRoot, "is missing");
   if (typeof env !== "string") throw badRequest("env", "must be text, a channel or version");
   return { document, documentText: text.slice(...span), root: layoutRoot, version: env, complaints };
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function badRequest(path: string, message: string): Problem {

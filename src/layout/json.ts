@@ -9,6 +9,10 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObj
 /** Has no prototype, so `__proto__` and `constructor` are keys like any other. */
 export type JsonObject = { [key: string]: JsonValue };
 
+export function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 export interface ParsedJson {
   text: string;
   value: JsonValue;
