@@ -83,9 +83,11 @@ export class ContainerWatch {
   }
 
   #take({ Type, Action, Actor }: Message): void {
-    const { "kiisrv.build": build, "kiisrv.instance": instance } = Actor.Attributes;
+    const { "kiisrv.build": build, "kiisrv.instance": instance, name = "" } = Actor.Attributes;
     if (Type === "volume" && Action === "create") this.#marks.add(Actor.ID);
     else if (build === undefined || instance === undefined || !isAction(Action)) return;
+    // Builds nothing: it clears up after an image of the field, where the server is not root.
+    else if (name.endsWith("-handover")) return;
     else this.events.push({ action: Action, container: Actor.ID, build, instance });
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
