@@ -7,10 +7,13 @@ const revision = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** git that says nothing for so long is stopped, milliseconds. */
 const patience = 10_000;
 const linkMode = "120000";
+/** Reads at once: each takes a few processes, and anybody may ask. */
+const mostAtOnce = 8;
 
 /** The layout library as it was: its directory is, or lies in, a git repository. */
 export class LayoutHistory {
   readonly #directory: string;
+  #reading = 0;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -18,12 +21,27 @@ export class LayoutHistory {
 
   /**
    * A layout as it was in a revision; an alias is followed as it was then.
-   * @throws Problem `bad-request` for what is no revision, `not-found` where the revision or the layout is not there
+   * @throws Problem `bad-request` for what is no revision, `not-found` where the revision or the layout is not there,
+   *   `queue-full` when many are being read
    */
   async readAt(rev: string, name: string): Promise<Buffer> {
     if (!revision.test(rev) || rev.includes("..")) {
       throw new Problem("bad-request", "rev must be a commit, a tag or a branch of the layout library");
     }
+    if (this.#reading >= mostAtOnce) {
+      throw new Problem("queue-full", "many older layouts are being read; try again in a moment", {
+        retryAfter: 1,
+      });
+    }
+    this.#reading++;
+    try {
+      return await this.#read(rev, name);
+    } finally {
+      this.#reading--;
+    }
+  }
+
+  async #read(rev: string, name: string): Promise<Buffer> {
     const commit = await this.#commit(rev);
     const entry = await this.#entry(commit, name);
     if (entry?.mode !== linkMode) return this.#content(entry?.object, name);

@@ -180,6 +180,20 @@ describe("a revision", () => {
   });
 });
 
+test("many who ask at once are turned away, but for a few", async () => {
+  const library = await openLibrary();
+  library.write("Demo-Standard.json", "{}");
+  await library.commit();
+  const history = new LayoutHistory(library.directory);
+  const asked = Array.from({ length: 30 }, () => history.readAt("main", "Demo-Standard.json"));
+  const answers = await Promise.allSettled(asked);
+  const refused = answers.flatMap((answer) => (answer.status === "rejected" ? [answer.reason] : []));
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused.length).toBeLessThan(30);
+  for (const reason of refused) expect(reason).toMatchObject({ code: "queue-full", retryAfter: 1 });
+  expect((await history.readAt("main", "Demo-Standard.json")).toString()).toBe("{}");
+});
+
 test("a library that is no repository has no revisions", async () => {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, "Demo-Standard.json"), "{}");
