@@ -30,7 +30,8 @@ const exposedHeaders = ["Accept-Ranges", "Content-Range", "ETag", "Retry-After",
 /** Puts the HTTP application together; does not listen. */
 export function createApp(parts: AppParts): Koa {
   const app = new Koa({ proxy: parts.trustProxy, maxIpsCount: 1 });
-  app.silent = true;
+  // What is thrown when the answer has begun, or its client is gone: no answer can tell of it any more.
+  app.on("error", (error: unknown) => parts.logger.warn({ err: error }, "an answer did not get out whole"));
   const router = new Router();
   legacyRoutes(router, parts.legacy);
   artifactRoutes(router, parts.artifacts);

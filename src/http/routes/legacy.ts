@@ -17,7 +17,7 @@ export function legacyRoutes(router: Router, { service, requester }: LegacyParts
     const body = await readBody(ctx, bodyLimit);
     const who = identifyRequester(ctx.ip, ctx.get("User-Agent"), requester);
     const answer = await service.build(body, who);
-    ctx.state.logger.info({ build: answer.key, cached: answer.cached, success: answer.success }, "answered");
+    ctx.state.logger.info({ key: answer.key, cached: answer.cached, success: answer.success }, "answered");
     ctx.set("Cache-Control", "no-store");
     const { fileName, success, warnings } = answer;
     ctx.body = { filename: `./tmp/${fileName}`, success, ...(warnings.length > 0 ? { warnings } : {}) };
