@@ -64,7 +64,7 @@ export function jsonPath(...keys: readonly PropertyKey[]): string {
   let path = "";
   for (const key of keys) {
     if (typeof key === "number") path += `[${key}]`;
-    else path += path === "" ? String(key) : `.${String(key)}`;
+    else path += (path === "" ? "" : ".") + String(key).slice(0, longestPath);
   }
   return path.slice(0, longestPath).toWellFormed();
 }

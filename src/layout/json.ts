@@ -218,10 +218,19 @@ class Parser {
       this.complaints.push({ path: jsonPath(...(this.root ? [this.root] : []), ...this.path), message });
   }
 
+  private lineEnd(from: number): number {
+    const end = this.text.indexOf("\n", from);
+    return end < 0 ? this.text.length : end;
+  }
+
   private unexpected(where = ""): Problem {
-    const before = this.text.slice(0, this.at);
-    const line = before.split("\n").length;
-    const column = this.at - before.lastIndexOf("\n");
+    let line = 1;
+    let lineStart = 0;
+    for (let end = this.lineEnd(0); end < this.at; end = this.lineEnd(lineStart)) {
+      line++;
+      lineStart = end + 1;
+    }
+    const column = this.at - lineStart + 1;
     const found = this.text[this.at];
     const what = found === undefined ? "the text ends" : `unexpected ${JSON.stringify(found)}`;
     return new Problem(

@@ -12,6 +12,8 @@ export const highestLayer = 255;
 /** Header values stand in the file of every layer, animation ids in every frame: they must not multiply. */
 const headerLength = 1024;
 const nameLength = 64;
+/** Each line is kept with its origin: text of nothing but line breaks must not become millions of them. */
+const customLines = 100_000;
 
 const quoteBreaker = /["\p{Cc}\u2028\u2029]/u;
 const lineBreaker = /[^\P{Cc}\t]|[\u2028\u2029]/u;
@@ -139,6 +141,15 @@ const cannedSchema = z.looseObject({
   "custom-kll": z.string().nullish(),
 });
 
+function countLines(texts: Iterable<string>): number {
+  let lines = 0;
+  for (const text of texts) {
+    lines++;
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  }
+  return lines;
+}
+
 function animationId(key: string): string | undefined {
   return key.length <= headerLength / 8 && !lineBreaker.test(key) && !key.includes("]") ? key : undefined;
 }
@@ -146,7 +157,9 @@ function animationId(key: string): string | undefined {
 const layoutSchema = z.looseObject({
   header: headerSchema,
   matrix: list(keySchema).refine((keys) => keys.length > 0, "must hold at least one key"),
-  custom: byLayer(z.string()).nullish(),
+  custom: byLayer(z.string())
+    .refine((texts) => countLines(texts.values()) <= customLines, `holds more than ${customLines} lines`)
+    .nullish(),
   animations: dictionary(animationId, "the id must be one short line without ']'", animationSchema).nullish(),
   canned: dictionary((key) => key, "", cannedSchema).nullish(),
   defines: list(z.looseObject({ name: quoted, value: quoted })).nullish(),

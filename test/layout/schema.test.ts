@@ -27,6 +27,17 @@ describe("checking a layout", () => {
     expect([...(checked.value.animations?.keys() ?? [])]).toEqual(["wave"]);
   });
 
+  it("takes 100,000 lines of free text, on all layers together, and no more", () => {
+    const half = "\n".repeat(49_999);
+    const text = (more: string) =>
+      check((document) => Object.assign(document, { custom: { 0: half, 1: half + more } }));
+    expect(text("").ok).toBe(true);
+    expect(text("\n")).toEqual({
+      ok: false,
+      complaints: [{ path: "config.custom", message: "holds more than 100000 lines" }],
+    });
+  });
+
   it.for(["x", "y", "w", "h", "board", "triggers", "unknown"])(
     "takes a key whose %s is null or missing",
     (member) => {
