@@ -11,17 +11,17 @@ const lookPatience = 1000;
  * The controller images that are installed, by name. Keeps what it saw last, so that cached answers need no daemon.
  */
 export class ImageCatalog {
-  private readonly runner: Pick<Runner, "images">;
-  private readonly clock: () => number;
-  private images = new Map<string, ToolchainImage>();
-  private fault: Problem | undefined;
-  private checked = Number.NEGATIVE_INFINITY;
-  private checking: { look: Promise<void>; longEnough: Promise<void> } | undefined;
+  readonly #runner: Pick<Runner, "images">;
+  readonly #clock: () => number;
+  #images = new Map<string, ToolchainImage>();
+  #fault: Problem | undefined;
+  #checked = Number.NEGATIVE_INFINITY;
+  #checking: { look: Promise<void>; longEnough: Promise<void> } | undefined;
 
   /** @param clock monotonic milliseconds */
   constructor(runner: Pick<Runner, "images">, clock: () => number = () => performance.now()) {
-    this.runner = runner;
-    this.clock = clock;
+    this.#runner = runner;
+    this.#clock = clock;
   }
 
   /**
@@ -29,56 +29,56 @@ export class ImageCatalog {
    * A daemon that fails is kept for `require`.
    */
   async refresh(maxAge = 0): Promise<void> {
-    if (this.clock() - this.checked < maxAge) return;
-    this.checking ??= this.startLook();
-    const { look, longEnough } = this.checking;
-    await (this.images.size > 0 ? Promise.race([look, longEnough]) : look);
+    if (this.#clock() - this.#checked < maxAge) return;
+    this.#checking ??= this.#startLook();
+    const { look, longEnough } = this.#checking;
+    await (this.#images.size > 0 ? Promise.race([look, longEnough]) : look);
   }
 
-  private startLook() {
-    const look = this.look().finally(() => {
-      this.checking = undefined;
+  #startLook() {
+    const look = this.#look().finally(() => {
+      this.#checking = undefined;
     });
     return { look, longEnough: sleep(lookPatience, undefined, { ref: false }) };
   }
 
   /** Why the last look failed. */
   get lastFault(): Problem | undefined {
-    return this.fault;
+    return this.#fault;
   }
 
   all(): ToolchainImage[] {
-    return [...this.images.values()];
+    return [...this.#images.values()];
   }
 
   find(name: string): ToolchainImage | undefined {
-    return this.images.get(name);
+    return this.#images.get(name);
   }
 
   /**
    * @throws Problem `runner-unavailable` when no daemon ever told what there is, `image-missing` naming what there is
    */
   require(name: string): ToolchainImage {
-    const image = this.images.get(name);
+    const image = this.#images.get(name);
     if (image) return image;
-    if (this.fault) throw this.fault;
-    const installed = [...this.images.keys()].sort().join(", ") || "none";
+    if (this.#fault) throw this.#fault;
+    const installed = [...this.#images.keys()].sort().join(", ") || "none";
     throw new Problem(
       "image-missing",
       `this server has no toolchain image '${name}', which builds this firmware; installed: ${installed}`,
     );
   }
 
-  private async look(): Promise<void> {
+  async #look(): Promise<void> {
     try {
-      const images = await this.runner.images();
-      this.images = new Map(images.map((image) => [image.name, image]));
-      this.fault = undefined;
+      const images = await this.#runner.images();
+      this.#images = new Map(images.map((image) => [image.name, image]));
+      this.#fault = undefined;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.fault = error;
+      this.#fault = error;
     } finally {
-      this.checked = this.clock();
+      this.#checked = this.#clock();
     }
   }
 }

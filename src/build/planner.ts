@@ -49,27 +49,27 @@ const remembered = 2000;
  * for as long as the image and the base layout are the same.
  */
 export class Planner {
-  private readonly parts: PlannerParts;
-  private readonly memory = new Map<string, Remembered>();
-  private versionsText = "";
+  readonly #parts: PlannerParts;
+  readonly #memory = new Map<string, Remembered>();
+  #versionsText = "";
 
   constructor(parts: PlannerParts) {
-    this.parts = parts;
+    this.#parts = parts;
   }
 
   /** @returns undefined when this body has to be planned */
   recall(body: Uint8Array): PlanSummary | undefined {
-    this.forgetOldVersions();
+    this.#forgetOldVersions();
     const hash = bodyHash(body);
-    const known = this.memory.get(hash);
+    const known = this.#memory.get(hash);
     if (!known) return undefined;
-    this.memory.delete(hash);
-    const { catalog, library } = this.parts;
+    this.#memory.delete(hash);
+    const { catalog, library } = this.#parts;
     const current =
       catalog.find(imageName(known.summary.version))?.digest === known.digest &&
       library.base(known.baseFile) === known.base;
     if (!current) return undefined;
-    this.memory.set(hash, known);
+    this.#memory.set(hash, known);
     return known.summary;
   }
 
@@ -77,7 +77,7 @@ export class Planner {
    * @throws Problem `bad-json`, `bad-request`, `unknown-version`, `bad-layout`, `image-missing`, `runner-unavailable`
    */
   plan(body: Uint8Array): PlannedBuild {
-    const { families, versions, library, catalog, limits } = this.parts;
+    const { families, versions, library, catalog, limits } = this.#parts;
     const plan = planBuild(parseBuildRequest(body), {
       families,
       versions: versions(),
@@ -96,21 +96,21 @@ export class Planner {
       warnings,
     };
     const digest = spec.image.digest;
-    if (digest !== null) this.remember(bodyHash(body), { summary, digest, baseFile, base });
+    if (digest !== null) this.#remember(bodyHash(body), { summary, digest, baseFile, base });
     return { ...summary, spec };
   }
 
   /** An operator may point a channel elsewhere while the server runs. */
-  private forgetOldVersions(): void {
-    const text = JSON.stringify(this.parts.versions());
-    if (text !== this.versionsText) this.memory.clear();
-    this.versionsText = text;
+  #forgetOldVersions(): void {
+    const text = JSON.stringify(this.#parts.versions());
+    if (text !== this.#versionsText) this.#memory.clear();
+    this.#versionsText = text;
   }
 
-  private remember(hash: string, plan: Remembered): void {
-    this.memory.set(hash, plan);
-    const [oldest] = this.memory.keys();
-    if (this.memory.size > remembered && oldest !== undefined) this.memory.delete(oldest);
+  #remember(hash: string, plan: Remembered): void {
+    this.#memory.set(hash, plan);
+    const [oldest] = this.#memory.keys();
+    if (this.#memory.size > remembered && oldest !== undefined) this.#memory.delete(oldest);
   }
 }
 

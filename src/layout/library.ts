@@ -23,7 +23,7 @@ const maxBytes = 10 * 1024 * 1024;
  */
 export class LayoutLibrary {
   readonly directory: string;
-  private readonly bases = new Map<string, { stamp: string; base: BaseLayout }>();
+  readonly #bases = new Map<string, { stamp: string; base: BaseLayout }>();
 
   constructor(directory: string) {
     this.directory = resolve(directory);
@@ -33,7 +33,7 @@ export class LayoutLibrary {
   names(): string[] {
     try {
       return readdirSync(this.directory)
-        .filter((name) => layoutFileName.test(name) && this.locate(name) !== undefined)
+        .filter((name) => layoutFileName.test(name) && this.#locate(name) !== undefined)
         .sort();
     } catch (cause) {
       throw new Problem("internal", `the layout library ${this.directory} cannot be read`, { cause });
@@ -42,7 +42,7 @@ export class LayoutLibrary {
 
   /** @returns undefined when the library has no such layout */
   read(name: string): LayoutFile | undefined {
-    const found = this.locate(name);
+    const found = this.#locate(name);
     return found && { bytes: readFileSync(found.path), modified: found.modified };
   }
 
@@ -52,17 +52,17 @@ export class LayoutLibrary {
    * @throws Problem `internal` when the file is there but no layout
    */
   base(name: string): BaseLayout | undefined {
-    const found = this.locate(name);
+    const found = this.#locate(name);
     if (!found) return undefined;
-    const kept = this.bases.get(name);
+    const kept = this.#bases.get(name);
     if (kept?.stamp === found.stamp) return kept.base;
     const base = readBase(name, found.path);
-    this.bases.set(name, { stamp: found.stamp, base });
+    this.#bases.set(name, { stamp: found.stamp, base });
     return base;
   }
 
   /** Follows an alias, but never out of the directory. */
-  private locate(name: string): { path: string; stamp: string; modified: number } | undefined {
+  #locate(name: string): { path: string; stamp: string; modified: number } | undefined {
     if (!layoutFileName.test(name)) return undefined;
     const stat = statFile(join(this.directory, name));
     if (!stat?.isFile() || stat.size > maxBytes) return undefined;
