@@ -20,10 +20,9 @@ beforeAll(async () => {
   await server.start();
 });
 
-afterAll(async () => {
-  await server.remove();
-  await removeImage(image);
-});
+// The last is done first; and the image goes even where no server came to be.
+afterAll(() => removeImage(image));
+afterAll(() => server.remove());
 
 test("a client of the field builds firmware with the server in its container", async () => {
   const text = await readFile(new URL("../../layouts/Demo-Standard.json", import.meta.url), "utf8");

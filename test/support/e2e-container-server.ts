@@ -10,6 +10,7 @@ import { expect, vi } from "vitest";
 import { daemonAddress } from "./daemon-proxy.ts";
 import { containersOf } from "./e2e-containers.ts";
 import { offerVersions, writeLibrary } from "./e2e-server.ts";
+import { buildDirectory } from "./images.ts";
 
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -18,7 +19,7 @@ const docker = new Docker();
 /** Builds the server's image under a name of its own. */
 export async function buildServerImage(): Promise<string> {
   const name = `kiisrv-server-e2e-${randomUUID()}`;
-  await run("docker", ["build", "--quiet", "--force-rm", "--tag", name, repository]);
+  await buildDirectory(name, repository);
   return name;
 }
 

@@ -1,11 +1,7 @@
-import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll } from "vitest";
-import { buildImage, removeImage, type TestImage } from "./images.ts";
-
-const run = promisify(execFile);
+import { buildDirectory, buildImage, removeImage, type TestImage } from "./images.ts";
 
 /** The images of `test/e2e/images`, each with what it stands on. */
 const bases = { toolchain: "hostile", field: "field" } as const satisfies Record<string, TestImage>;
@@ -20,16 +16,7 @@ export function standIn(kind: keyof typeof bases): string {
   const directory = fileURLToPath(new URL(`../e2e/images/${kind}`, import.meta.url));
   beforeAll(async () => {
     await buildImage(base, bases[kind]);
-    await run("docker", [
-      "build",
-      "--quiet",
-      "--force-rm",
-      "--build-arg",
-      `BASE=${base}`,
-      "--tag",
-      name,
-      directory,
-    ]);
+    await buildDirectory(name, directory, "--build-arg", `BASE=${base}`);
   });
   afterAll(async () => {
     await removeImage(name);

@@ -11,9 +11,18 @@ export type TestImage = "hostile" | "field";
  * Builds one of the images tests run, under a name of its own.
  * @returns its content id, `sha256:…`
  */
-export async function buildImage(name: string, image: TestImage): Promise<string> {
-  const directory = fileURLToPath(new URL(`images/${image}`, import.meta.url));
-  const build = () => run("docker", ["build", "--quiet", "--force-rm", "--tag", name, directory]);
+export function buildImage(name: string, image: TestImage): Promise<string> {
+  return buildDirectory(name, fileURLToPath(new URL(`images/${image}`, import.meta.url)));
+}
+
+/**
+ * Builds what the Dockerfile of a directory says.
+ * @param options further ones of `docker build`
+ * @returns the image's content id
+ */
+export async function buildDirectory(name: string, directory: string, ...options: string[]): Promise<string> {
+  const args = ["build", "--quiet", "--force-rm", "--tag", name, ...options, directory];
+  const build = () => run("docker", args);
   // Once more: a cached step that this build counts on may go away with another test run's image.
   const { stdout } = await build().catch(build);
   return stdout.trim();
