@@ -35,7 +35,7 @@ export interface RunResult {
 }
 
 export interface RunOptions {
-  /** Names the run's directories and container; unique for all time (`[a-z0-9-]+`). */
+  /** Names the run's directories and container; unique for all time: a UUID, and more `[a-z0-9-]` if need be. */
   id: string;
   signal: AbortSignal;
   onLog?: (text: string) => void;

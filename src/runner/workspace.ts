@@ -16,8 +16,11 @@ export interface RunnerDirectories {
   hostTmpBuilds?: string;
 }
 
-/** What a build's id may look like: also how its directories are known from anything else that lies beside them. */
-export const idPattern = /^[a-z0-9][a-z0-9-]*$/;
+/**
+ * What a build's id may look like. It holds a UUID: by that its directories, which are removed when nobody owns them, are
+ * known from anything else that may lie beside them (the databases, say, where an operator put all in one place).
+ */
+export const idPattern = /^(?=.*[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})[a-z0-9][a-z0-9-]*$/;
 
 /** Less free space than this after a failed build: the disk failed, not the compiler. */
 const nearlyFull = 4 * 1024 * 1024;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Workspace } from "../../src/runner/workspace.ts";
 
+const id = "0b8a6f5e-6c1f-4c57-9d39-6a2c5f0e7d11-00c0ffee";
 let root: string;
 let workspace: Workspace;
 
@@ -17,31 +18,33 @@ afterEach(async () => {
 });
 
 test("a build's files stand in a directory that others may not enter", async () => {
-  await workspace.prepare("build-1", [{ name: "Demo-0.kll", text: "grüße\n" }], null);
-  expect(await readFile(join(root, "config/build-1/Demo-0.kll"), "utf8")).toBe("grüße\n");
-  for (const path of ["config/build-1", "builds/build-1"]) {
-    expect((await stat(join(root, path))).mode & 0o777).toBe(0o700);
+  await workspace.prepare(id, [{ name: "Demo-0.kll", text: "grüße\n" }], null);
+  expect(await readFile(join(root, "config", id, "Demo-0.kll"), "utf8")).toBe("grüße\n");
+  for (const directory of ["config", "builds"]) {
+    expect((await stat(join(root, directory, id))).mode & 0o777).toBe(0o700);
   }
-  await workspace.remove("build-1");
+  await workspace.remove(id);
   expect(await readdir(join(root, "config"))).toEqual([]);
   expect(await readdir(join(root, "builds"))).toEqual([]);
 });
 
 test.each(["", ".", "..", "../a", "a/b", "a\0b", "a\nb", "a\\b"])("%j is no file name", async (name) => {
-  await expect(workspace.prepare("build-1", [{ name, text: "" }], null)).rejects.toThrow(RangeError);
+  await expect(workspace.prepare(id, [{ name, text: "" }], null)).rejects.toThrow(RangeError);
 });
 
 test("two files of one name are an error, not one file", async () => {
   const twice = ["a", "b"].map((text) => ({ name: "same", text }));
-  await expect(workspace.prepare("build-1", twice, null)).rejects.toMatchObject({ code: "EEXIST" });
+  await expect(workspace.prepare(id, twice, null)).rejects.toMatchObject({ code: "EEXIST" });
 });
 
 test("only directories named like a build count as a build's", async () => {
   expect(await workspace.ids()).toEqual([]);
-  await workspace.prepare("build-1", [], null);
-  await workspace.prepare("Not_a_build", [], null);
+  await workspace.prepare(id, [], null);
+  for (const other of ["data", "home", "build-1", "Not_a_build", id.toUpperCase(), id.slice(1), `${id}.d`]) {
+    await workspace.prepare(other, [], null);
+  }
   await writeFile(join(root, "builds/artifact"), "");
-  expect(await workspace.ids()).toEqual(["build-1"]);
+  expect(await workspace.ids()).toEqual([id]);
 });
 
 test("the daemon may see the directories elsewhere", () => {
