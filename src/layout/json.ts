@@ -69,169 +69,169 @@ const integerLike = /^(?:0|[1-9]\d{0,9})$/;
 class Parser {
   readonly complaints: Complaint[] = [];
   readonly members = new Map<string, [number, number]>();
-  private readonly text: string;
-  private readonly root: string;
-  private readonly path: PropertyKey[] = [];
-  private at = 0;
-  private values = 0;
+  readonly #text: string;
+  readonly #root: string;
+  readonly #path: PropertyKey[] = [];
+  #at = 0;
+  #values = 0;
 
   constructor(text: string, root: string) {
-    this.text = text;
-    this.root = root;
+    this.#text = text;
+    this.#root = root;
   }
 
   document(): JsonValue {
-    const value = this.value();
-    this.space();
-    if (this.at < this.text.length) throw this.unexpected();
+    const value = this.#value();
+    this.#space();
+    if (this.#at < this.#text.length) throw this.#unexpected();
     return value;
   }
 
-  private value(): JsonValue {
-    if (++this.values > maxValues) throw new Problem("bad-json", `holds more than ${maxValues} values`);
-    this.space();
-    switch (this.text[this.at]) {
+  #value(): JsonValue {
+    if (++this.#values > maxValues) throw new Problem("bad-json", `holds more than ${maxValues} values`);
+    this.#space();
+    switch (this.#text[this.#at]) {
       case "{":
-        return this.object();
+        return this.#object();
       case "[":
-        return this.array();
+        return this.#array();
       case '"':
-        return this.string();
+        return this.#string();
       case "t":
-        return this.word("true", true);
+        return this.#word("true", true);
       case "f":
-        return this.word("false", false);
+        return this.#word("false", false);
       case "n":
-        return this.word("null", null);
+        return this.#word("null", null);
       default:
-        return this.number();
+        return this.#number();
     }
   }
 
-  private object(): JsonObject {
+  #object(): JsonObject {
     const object: JsonObject = Object.create(null);
     const keys: string[] = [];
     let reordered = false;
-    this.enter("{");
-    if (this.taken("}")) return object;
+    this.#enter("{");
+    if (this.#taken("}")) return object;
     do {
-      this.space();
-      if (this.text[this.at] !== '"') throw this.unexpected();
-      const key = this.string();
-      this.path.push(key);
-      this.expect(":");
-      this.space();
-      const from = this.at;
-      if (key in object) this.complain("this key stands here twice");
+      this.#space();
+      if (this.#text[this.#at] !== '"') throw this.#unexpected();
+      const key = this.#string();
+      this.#path.push(key);
+      this.#expect(":");
+      this.#space();
+      const from = this.#at;
+      if (key in object) this.#complain("this key stands here twice");
       else keys.push(key);
-      object[key] = this.value();
-      if (this.path.length === 1) this.members.set(key, [from, this.at]);
+      object[key] = this.#value();
+      if (this.#path.length === 1) this.members.set(key, [from, this.#at]);
       reordered ||= integerLike.test(key);
-      this.path.pop();
-    } while (this.taken(","));
-    this.expect("}");
+      this.#path.pop();
+    } while (this.#taken(","));
+    this.#expect("}");
     if (reordered) orders.set(object, keys);
     return object;
   }
 
-  private array(): JsonValue[] {
+  #array(): JsonValue[] {
     const items: JsonValue[] = [];
-    this.enter("[");
-    if (this.taken("]")) return items;
+    this.#enter("[");
+    if (this.#taken("]")) return items;
     do {
-      this.path.push(items.length);
-      items.push(this.value());
-      this.path.pop();
-    } while (this.taken(","));
-    this.expect("]");
+      this.#path.push(items.length);
+      items.push(this.#value());
+      this.#path.pop();
+    } while (this.#taken(","));
+    this.#expect("]");
     return items;
   }
 
-  private string(): string {
-    const from = this.at++;
-    this.at = this.match(plainString);
-    const escaped = this.text[this.at] === "\\";
-    while (this.text[this.at] === "\\") {
-      const end = this.match(escapeSequence);
-      if (end < 0) throw this.unexpected("that begins no escape");
-      this.at = end;
-      this.at = this.match(plainString);
+  #string(): string {
+    const from = this.#at++;
+    this.#at = this.#match(plainString);
+    const escaped = this.#text[this.#at] === "\\";
+    while (this.#text[this.#at] === "\\") {
+      const end = this.#match(escapeSequence);
+      if (end < 0) throw this.#unexpected("that begins no escape");
+      this.#at = end;
+      this.#at = this.#match(plainString);
     }
-    if (this.text[this.at] !== '"') throw this.unexpected("in a string");
-    this.at++;
-    return escaped ? this.unescaped(from) : this.text.slice(from + 1, this.at - 1);
+    if (this.#text[this.#at] !== '"') throw this.#unexpected("in a string");
+    this.#at++;
+    return escaped ? this.#unescaped(from) : this.#text.slice(from + 1, this.#at - 1);
   }
 
-  private unescaped(from: number): string {
-    const value: string = JSON.parse(this.text.slice(from, this.at));
-    if (!value.isWellFormed()) this.complain("the text holds half a surrogate pair");
+  #unescaped(from: number): string {
+    const value: string = JSON.parse(this.#text.slice(from, this.#at));
+    if (!value.isWellFormed()) this.#complain("the text holds half a surrogate pair");
     return value;
   }
 
-  private number(): number {
-    const end = this.match(number);
-    if (end <= this.at) throw this.unexpected();
-    const value = Number(this.text.slice(this.at, end));
-    this.at = end;
-    if (!Number.isFinite(value)) this.complain("the number is too large");
+  #number(): number {
+    const end = this.#match(number);
+    if (end <= this.#at) throw this.#unexpected();
+    const value = Number(this.#text.slice(this.#at, end));
+    this.#at = end;
+    if (!Number.isFinite(value)) this.#complain("the number is too large");
     return value;
   }
 
-  private word<T>(word: string, value: T): T {
-    if (!this.text.startsWith(word, this.at)) throw this.unexpected();
-    this.at += word.length;
+  #word<T>(word: string, value: T): T {
+    if (!this.#text.startsWith(word, this.#at)) throw this.#unexpected();
+    this.#at += word.length;
     return value;
   }
 
   /** Index behind the match of a sticky pattern at the current place; -1 where it does not match. */
-  private match(pattern: RegExp): number {
-    pattern.lastIndex = this.at;
-    return pattern.test(this.text) ? pattern.lastIndex : -1;
+  #match(pattern: RegExp): number {
+    pattern.lastIndex = this.#at;
+    return pattern.test(this.#text) ? pattern.lastIndex : -1;
   }
 
-  private space(): void {
+  #space(): void {
     for (;;) {
-      const code = this.text.charCodeAt(this.at);
+      const code = this.#text.charCodeAt(this.#at);
       if (code !== 32 && code !== 10 && code !== 13 && code !== 9) return;
-      this.at++;
+      this.#at++;
     }
   }
 
-  private enter(bracket: string): void {
-    this.expect(bracket);
-    if (this.path.length >= maxDepth) throw new Problem("bad-json", `nested deeper than ${maxDepth} levels`);
+  #enter(bracket: string): void {
+    this.#expect(bracket);
+    if (this.#path.length >= maxDepth) throw new Problem("bad-json", `nested deeper than ${maxDepth} levels`);
   }
 
-  private taken(character: string): boolean {
-    this.space();
-    if (this.text[this.at] !== character) return false;
-    this.at++;
+  #taken(character: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
     return true;
   }
 
-  private expect(character: string): void {
-    if (!this.taken(character)) throw this.unexpected(`where '${character}' should be`);
+  #expect(character: string): void {
+    if (!this.#taken(character)) throw this.#unexpected(`where '${character}' should be`);
   }
 
-  private complain(message: string): void {
+  #complain(message: string): void {
     if (this.complaints.length < maxComplaints)
-      this.complaints.push({ path: jsonPath(...(this.root ? [this.root] : []), ...this.path), message });
+      this.complaints.push({ path: jsonPath(...(this.#root ? [this.#root] : []), ...this.#path), message });
   }
 
-  private lineEnd(from: number): number {
-    const end = this.text.indexOf("\n", from);
-    return end < 0 ? this.text.length : end;
+  #lineEnd(from: number): number {
+    const end = this.#text.indexOf("\n", from);
+    return end < 0 ? this.#text.length : end;
   }
 
-  private unexpected(where = ""): Problem {
+  #unexpected(where = ""): Problem {
     let line = 1;
     let lineStart = 0;
-    for (let end = this.lineEnd(0); end < this.at; end = this.lineEnd(lineStart)) {
+    for (let end = this.#lineEnd(0); end < this.#at; end = this.#lineEnd(lineStart)) {
       line++;
       lineStart = end + 1;
     }
-    const column = this.at - lineStart + 1;
-    const found = this.text[this.at];
+    const column = this.#at - lineStart + 1;
+    const found = this.#text[this.#at];
     const what = found === undefined ? "the text ends" : `unexpected ${JSON.stringify(found)}`;
     return new Problem(
       "bad-json",
