@@ -1,5 +1,6 @@
 import type { Halt } from "./halt.ts";
 
+/** From one look to the next, milliseconds. */
 const every = 250;
 
 /**
