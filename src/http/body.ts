@@ -35,7 +35,7 @@ export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
  * Reads and drops what still comes: a client that is still sending when the connection closes never gets to read
  * the answer. One that does not come to an end loses it.
  */
-async function drain(request: IncomingMessage): Promise<void> {
+export async function drain(request: IncomingMessage): Promise<void> {
   request.resume();
   const ended = finished(request, { signal: AbortSignal.timeout(drainTime), cleanup: true });
   await Promise.allSettled([ended]);

@@ -1,6 +1,7 @@
 import type Router from "@koa/router";
 import type { BuildService } from "../../build/service.ts";
 import { readBody } from "../body.ts";
+import { LargeBodies } from "../largeBodies.ts";
 import { identifyRequester, type RequesterOptions } from "../requester.ts";
 
 export interface LegacyParts {
@@ -11,12 +12,18 @@ export interface LegacyParts {
 /** Bytes; the predecessor's limit. */
 const bodyLimit = 10 * 1024 * 1024;
 
+/** Requests with large bodies at once; together they take some 600 MB. */
+const largeAtOnce = 16;
+
 /** `POST /` and `POST /download.php`: waits for the build and names the zip. A build that fails is a 200, too. */
 export function legacyRoutes(router: Router, { service, requester }: LegacyParts): void {
+  const largeBodies = new LargeBodies(largeAtOnce);
+
   router.post(["/", "/download.php"], async (ctx) => {
-    const body = await readBody(ctx, bodyLimit);
-    const who = identifyRequester(ctx.ip, ctx.get("User-Agent"), requester);
-    const answer = await service.build(body, who);
+    const answer = await largeBodies.admit(ctx, async () => {
+      const body = await readBody(ctx, bodyLimit);
+      return service.build(body, identifyRequester(ctx.ip, ctx.get("User-Agent"), requester));
+    });
     ctx.state.logger.info({ key: answer.key, cached: answer.cached, success: answer.success }, "answered");
     ctx.set("Cache-Control", "no-store");
     const { fileName, success, warnings } = answer;
