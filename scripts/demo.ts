@@ -30,6 +30,8 @@ interface LayoutDocument {
 
 const root = join(import.meta.dirname, "..");
 const layoutFile = "layouts/Demo-Standard.json";
+/** Time the server has to be ready, milliseconds. */
+const patience = 30_000;
 /** The key that is changed, and what into. */
 const changed = { from: "CAPSLOCK", to: "LCTRL", label: "CTRL" };
 
@@ -95,12 +97,19 @@ async function startServer(): Promise<string> {
   });
   server = started;
   const base = `http://localhost:${port}`;
-  for (let answer: Response | undefined; !answer?.ok; ) {
+  const late = performance.now() + patience;
+  for (let missing = ""; ; await sleep(20)) {
     if (started.exitCode !== null) throw new Error("the server did not start; it said why above");
-    await sleep(20);
-    answer = await fetch(`${base}/readyz`).catch(() => undefined);
+    if (performance.now() > late) throw new Error(`the server is not ready: ${missing}`);
+    try {
+      const answer = await fetch(`${base}/readyz`);
+      if (answer.ok) return base;
+      missing = await answer.text();
+    } catch (error) {
+      // It does not listen yet.
+      missing = String(error);
+    }
   }
-  return base;
 }
 
 async function freePort(): Promise<number> {
