@@ -67,11 +67,11 @@ try {
   await build(base, edited);
   say(`
 That was it. Where to go next:
-  make serve                              run the server here, on port 3001
-  docker compose up                       run it in a container
-  README.md, docs/api.md                  point a configurator at it
-  npx --no-install kiisrv plan ${layoutFile}   see what a layout becomes
-  controllers/demo/README.md              add a controller of your own`);
+  make serve                                  run the server here, on port 3001
+  docker compose up                           run it in a container
+  README.md, docs/api.md                      point a configurator at it
+  bin/kiisrv plan ${layoutFile}   see what a layout becomes
+  controllers/demo/README.md                  add a controller of your own`);
 } finally {
   if (server?.exitCode === null) {
     server.kill("SIGTERM");
@@ -194,7 +194,7 @@ async function pressOnLayer(keyboard: Keyboard, layout: LayoutDocument): Promise
   const shift = layout.matrix.find((key) => key.layers["0"]?.key.includes("layerShift"));
   if (!shift) return;
   const keys = layout.matrix.filter((key) => key.layers["1"] && !key.layers["1"].key.startsWith("#:"));
-  say("\nAnd while FN is held:");
+  say("\nAnd while FN is held, for example:");
   await keyboard.press(Number(shift.code));
   for (const key of keys.filter((_, index) => index % 5 === 0).slice(0, 6)) {
     const [press = ""] = await keyboard.tap(Number(key.code));
