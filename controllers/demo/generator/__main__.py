@@ -57,7 +57,8 @@ def main(board, maps, given, output):
     for line in complaints.lines():
         print(line, file=sys.stderr)
     if complaints.error_count:
-        print(f"{complaints.error_count} errors in the layout's maps", file=sys.stderr)
+        errors = "error" if complaints.error_count == 1 else "errors"
+        print(f"{complaints.error_count} {errors} in the layout's maps", file=sys.stderr)
         return 1
     texts = {
         "keymap.c": emit.keymap_c(keymap),
