@@ -70,7 +70,7 @@ That was it. Where to go next:
   make serve                                  run the server here, on port 3001
   docker compose up                           run it in a container
   README.md, docs/api.md                      point a configurator at it
-  bin/kiisrv plan ${layoutFile}   see what a layout becomes
+  bin/kiisrv plan ${layoutFile}  see what a layout becomes
   controllers/demo/README.md                  add a controller of your own`);
 } finally {
   if (server?.exitCode === null) {
