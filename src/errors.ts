@@ -19,7 +19,6 @@ export const problemStatus = {
   "image-missing": 503,
   "runner-unavailable": 503,
   "shutting-down": 503,
-  cancelled: 503,
   "storage-failed": 507,
   internal: 500,
 } as const;

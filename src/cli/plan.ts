@@ -28,7 +28,7 @@ export const plan: Command = {
   help: `kiisrv plan LAYOUT.json [--version NAME] [--dialect current|legacy] [--layouts DIR] [--out DIR] [--digest ID]
 
   LAYOUT.json      a layout document; - reads standard input
-  --version NAME   channel or version to plan for [${defaultVersion}]
+  --version NAME   channel or version to plan for, of those kiisrv comes with [${defaultVersion}]
   --dialect NAME   KLL dialect instead of the version's own: current or legacy
   --layouts DIR    library with the base layouts [KIISRV_LAYOUTS or ./layouts]
   --out DIR        write the KLL files there

@@ -9,15 +9,15 @@ const keyVersion = 1;
  * The cache key of a spec: SHA-256 (64 hex digits) of its canonical form.
  *
  * The layout document counts by value: white space and the order of keys do not matter (the order of animations
- * does, it is in the KLL files). Limits do not count: they never change the bytes of a build that finishes.
+ * does, it is in the KLL files). Limits count: a build that failed for lack of processes or space is the compiler's
+ * failure to all who look, and must not be the answer when the limit was raised.
  */
 export function buildKey(spec: BuildSpec): string {
-  const { limits: _, ...counted } = spec;
   const files = spec.files.map((file) =>
     file.name === spec.document ? { name: file.name, value: JSON.parse(file.text) } : file,
   );
   return createHash("sha256")
     .update(`kiisrv build key ${keyVersion}\n`)
-    .update(canonicalJson({ ...counted, files }))
+    .update(canonicalJson({ ...spec, files }))
     .digest("hex");
 }

@@ -1,4 +1,4 @@
-/** The limits a build runs under. They can stop a build but never change the bytes of one that finishes. */
+/** The limits a build runs under. They can stop a build or make it fail, but never change the bytes of a success. */
 export interface Limits {
   wallSeconds: number;
   memoryBytes: number;

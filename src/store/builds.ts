@@ -198,7 +198,7 @@ function prepare(database: Database) {
         started  = iif(attempts < ${maxAttempts}, NULL, started),
         finished = iif(attempts < ${maxAttempts}, NULL, @now),
         spec     = iif(attempts < ${maxAttempts}, spec, NULL),
-        reason   = iif(attempts < ${maxAttempts}, '', 'the server stopped ${maxAttempts} times while this was built')
+        reason   = iif(attempts < ${maxAttempts}, '', 'broken off ${maxAttempts} times: the server or its Docker daemon stopped while this was built')
       WHERE id = @id AND ${isOpen} RETURNING status`),
     interrupted: database.prepare<[], Columns & { spec: string }>(
       `SELECT ${fields}, spec FROM Builds WHERE ${isOpen} ORDER BY number`,

@@ -178,7 +178,7 @@ test("a build that is under way at every crash is given up", () => {
   expect(store.find("deadly")).toMatchObject({
     status: "faulted",
     attempts: maxAttempts,
-    reason: "the server stopped 3 times while this was built",
+    reason: "broken off 3 times: the server or its Docker daemon stopped while this was built",
   });
 });
 
