@@ -107,8 +107,9 @@ export class Planner {
     this.#versionsText = text;
   }
 
-  #remember(hash: string, plan: Remembered): void {
-    this.#memory.set(hash, plan);
+  /** Keeps a copy: a name is a piece of the body's text, and would keep the whole of it in memory. */
+  #remember(hash: string, { base, ...plan }: Remembered): void {
+    this.#memory.set(hash, { ...structuredClone(plan), base });
     const [oldest] = this.#memory.keys();
     if (this.#memory.size > remembered && oldest !== undefined) this.#memory.delete(oldest);
   }

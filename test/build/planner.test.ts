@@ -1,5 +1,7 @@
 import { copyFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { ImageCatalog } from "../../src/build/catalog.ts";
 import { Planner } from "../../src/build/planner.ts";
@@ -111,4 +113,24 @@ test("a base layout that is broken is the server's fault, and shows no path", as
   expect(() => planner.plan(body)).toThrow(
     expect.objectContaining({ code: "internal", message: expect.not.stringContaining(layouts) }),
   );
+});
+
+test("what is remembered of a body does not keep the body in memory", async () => {
+  const { planner } = await openPlanner();
+  setFlagsFromString("--expose-gc");
+  const collectGarbage: () => void = runInNewContext("gc");
+  const megabytes = () => {
+    collectGarbage();
+    const { heapUsed, external } = process.memoryUsage();
+    return (heapUsed + external) / 2 ** 20;
+  };
+  const before = megabytes();
+  for (let number = 0; number < 100; number++) {
+    const large = demoRequest((document) => {
+      document.header.Layout = "NameOfSomeLength";
+      document.notes = number + "x".repeat(2 ** 20);
+    });
+    planner.plan(large);
+  }
+  expect(megabytes() - before).toBeLessThan(50);
 });
