@@ -39,12 +39,8 @@ setup: node ## fetch or start what is missing: Node 24, dependencies, Docker, ba
 server-image: setup ## build the image kiisrv-server and print its size
 	@scripts/server-image.sh
 
-clean: ## remove what was built or fetched here and leftover containers; never data, artifacts or images
+clean: ## remove what was built or fetched here; never data, artifacts, images or containers
 	rm -rf dist node_modules .tools
-	@if docker version >/dev/null 2>&1; then \
-	  docker ps -aq --filter label=kiisrv.instance --filter status=exited --filter status=created --filter status=dead \
-	    | xargs -r docker rm; \
-	fi
 
 node:
 	@scripts/node.sh

@@ -32,6 +32,13 @@ const settings = {
   concurrency: whole("KIISRV_CONCURRENCY", "builds at once; 0: one a core", "0", 0, 1024),
   queueLength: whole("KIISRV_QUEUE_LENGTH", "builds that may wait", "256", 0, 100_000),
   queuePerClient: whole("KIISRV_QUEUE_PER_CLIENT", "builds that may wait of one client", "64", 1, 100_000),
+  keepMiB: whole(
+    "KIISRV_KEEP_MIB",
+    "size of all finished zips, MiB; beyond it the oldest are deleted; 0: no limit",
+    "10240",
+    0,
+    1_000_000_000,
+  ),
   graceSeconds: whole("KIISRV_GRACE_SECONDS", "time running builds have to finish on SIGTERM", "25", 0, 3600),
   trustProxy: flag(
     "KIISRV_TRUST_PROXY",

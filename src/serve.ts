@@ -9,6 +9,7 @@ import { offeredVersions } from "./build/offer.ts";
 import { Planner } from "./build/planner.ts";
 import { FairQueue } from "./build/queue.ts";
 import { readinessChecks } from "./build/readiness.ts";
+import { Retention } from "./build/retention.ts";
 import { BuildService } from "./build/service.ts";
 import type { Config } from "./config.ts";
 import { families } from "./firmware/families.ts";
@@ -108,6 +109,8 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   server.on("error", (error) => logger.error({ err: error }, "a connection cannot be accepted"));
   logger.info({ host: config.host, port, concurrency, instance }, "listening");
   void service.recover();
+  const retention = new Retention({ artifacts, builds, logger }, config.keepMiB * 1024 * 1024);
+  void retention.start();
   const stopping = new AbortController();
   stats.catchUp(stopping.signal).catch((error) => logger.error({ err: error }, "statistics are behind"));
 
@@ -115,6 +118,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     port,
     async stop() {
       stopping.abort();
+      retention.stop();
       const closed = new Promise((resolve) => server.close(resolve));
       await service.stop(config.graceSeconds * 1000);
       await disconnect(server, closed);

@@ -9,6 +9,14 @@ const namePattern = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,250}\.zip$/;
 const temporary = ".tmp-";
 const chunkBytes = 1024 * 1024;
 
+/** An artifact as it lies on the disk. */
+export interface KeptArtifact {
+  name: string;
+  bytes: number;
+  /** Milliseconds since 1970. */
+  published: number;
+}
+
 /**
  * The published zips: one flat directory of regular files. A file appears whole under its name or not at all.
  * A directory belongs to one server at a time.
@@ -60,13 +68,24 @@ export class ArtifactStore {
     });
   }
 
-  /** The names of all artifacts, in byte order. */
-  async names(): Promise<string[]> {
-    const entries = await onStorage(() => readdir(this.#directory, { withFileTypes: true }));
-    return entries
-      .filter((entry) => entry.isFile() && namePattern.test(entry.name))
-      .map((entry) => entry.name)
-      .sort();
+  /** All artifacts, by name in byte order. */
+  async list(): Promise<KeptArtifact[]> {
+    return onStorage(async () => {
+      const artifacts: KeptArtifact[] = [];
+      for (const name of (await readdir(this.#directory)).sort()) {
+        const found = namePattern.test(name)
+          ? await lstat(join(this.#directory, name)).catch(absent)
+          : undefined;
+        if (found?.isFile()) artifacts.push({ name, bytes: found.size, published: found.mtimeMs });
+      }
+      return artifacts;
+    });
+  }
+
+  /** Removes an artifact; one that is gone already is as good. */
+  async remove(name: string): Promise<void> {
+    if (!namePattern.test(name)) throw new Error(`'${name}' is no name for an artifact`);
+    await onStorage(() => rm(join(this.#directory, name), { force: true }));
   }
 }
 

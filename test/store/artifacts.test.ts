@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
@@ -76,7 +76,7 @@ test("only plain files are artifacts", async () => {
   mkdirSync(join(directory, "folder.zip"));
   writeFileSync(join(directory, ".gitkeep"), "");
   writeFileSync(join(directory, "notes.txt"), "");
-  expect(await store.names()).toEqual(["real.zip"]);
+  expect((await store.list()).map(({ name }) => name)).toEqual(["real.zip"]);
   for (const other of ["link.zip", "folder.zip", "missing.zip"])
     expect(await store.find(other)).toBeUndefined();
 });
@@ -84,7 +84,20 @@ test("only plain files are artifacts", async () => {
 test("the names come in byte order", async () => {
   const store = new ArtifactStore(scratch());
   for (const one of ["b.zip", "a.zip", "B.zip"]) await store.publish(one, Buffer.from(one));
-  expect(await store.names()).toEqual(["B.zip", "a.zip", "b.zip"]);
+  expect((await store.list()).map(({ name }) => name)).toEqual(["B.zip", "a.zip", "b.zip"]);
+});
+
+test("an artifact can be listed and removed, and nothing but an artifact", async () => {
+  const directory = scratch();
+  const store = new ArtifactStore(directory);
+  await store.publish("one.zip", Buffer.from("12345"));
+  const [listed] = await store.list();
+  expect(listed).toMatchObject({ name: "one.zip", bytes: 5 });
+  expect(listed?.published).toBeCloseTo(statSync(join(directory, "one.zip")).mtimeMs, 0);
+  await store.remove("one.zip");
+  await store.remove("one.zip");
+  expect(await store.list()).toEqual([]);
+  await expect(store.remove("../one.zip")).rejects.toThrow("no name");
 });
 
 test("a server killed while it publishes leaves no artifact; the next one clears up after it", async () => {
@@ -104,7 +117,7 @@ test("a server killed while it publishes leaves no artifact; the next one clears
   child.kill("SIGKILL");
   await gone;
   expect(readdirSync(directory)).toHaveLength(2);
-  expect(await store.names()).toEqual(["kept.zip"]);
+  expect((await store.list()).map(({ name }) => name)).toEqual(["kept.zip"]);
   expect(await store.find(name)).toBeUndefined();
   expect(await store.sweep()).toBe(1);
   expect(readdirSync(directory)).toEqual(["kept.zip"]);
@@ -138,5 +151,5 @@ test.skipIf(!canMount)("a read-only disk is a storage problem; what is there is 
 test("a directory that is gone is reported, not mistaken for an empty one", async () => {
   const store = new ArtifactStore(join(scratch(), "nowhere"));
   await expect(store.publish(name, Buffer.from("x"))).rejects.toThrow(/ENOENT/);
-  await expect(store.names()).rejects.toThrow(/ENOENT/);
+  await expect(store.list()).rejects.toThrow(/ENOENT/);
 });
