@@ -12,8 +12,8 @@ export interface LegacyParts {
 /** Bytes; the predecessor's limit. */
 const bodyLimit = 10 * 1024 * 1024;
 
-/** Requests with large bodies at once; together they take some 600 MB. */
-const largeAtOnce = 16;
+/** Requests with large bodies at once; together they take some 150 MB. */
+const largeAtOnce = 4;
 
 /** `POST /` and `POST /download.php`: waits for the build and names the zip. A build that fails is a 200, too. */
 export function legacyRoutes(router: Router, { service, requester }: LegacyParts): void {
