@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Complaint } from "../errors.ts";
 import type { Family } from "../firmware/family.ts";
 import { type FirmwareVersion, imageName } from "../firmware/versions.ts";
@@ -60,16 +60,16 @@ export class Planner {
   /** @returns undefined when this body has to be planned */
   recall(body: Uint8Array): PlanSummary | undefined {
     this.#forgetOldVersions();
-    const hash = bodyHash(body);
-    const known = this.#memory.get(hash);
+    const id = bodyHash(body);
+    const known = this.#memory.get(id);
     if (!known) return undefined;
-    this.#memory.delete(hash);
+    this.#memory.delete(id);
     const { catalog, library } = this.#parts;
     const current =
       catalog.find(imageName(known.summary.version))?.digest === known.digest &&
       library.base(known.baseFile) === known.base;
     if (!current) return undefined;
-    this.#memory.set(hash, known);
+    this.#memory.set(id, known);
     return known.summary;
   }
 
@@ -108,13 +108,13 @@ export class Planner {
   }
 
   /** Keeps a copy: a name is a piece of the body's text, and would keep the whole of it in memory. */
-  #remember(hash: string, { base, ...plan }: Remembered): void {
-    this.#memory.set(hash, { ...structuredClone(plan), base });
+  #remember(id: string, { base, ...plan }: Remembered): void {
+    this.#memory.set(id, { ...structuredClone(plan), base });
     const [oldest] = this.#memory.keys();
     if (this.#memory.size > remembered && oldest !== undefined) this.#memory.delete(oldest);
   }
 }
 
 function bodyHash(body: Uint8Array): string {
-  return createHash("sha256").update(body).digest("base64");
+  return hash("sha256", body, "base64");
 }

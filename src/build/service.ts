@@ -94,7 +94,8 @@ export class BuildService {
     const built = await (shared ??
       this.#fly(plan.key, () => this.#keptOrRun(planned, plan.key, requester.client)));
     const milliseconds = shared ? null : built.milliseconds;
-    this.#count(plan, requester, built.success, milliseconds);
+    // When the answer is on its way: nobody should wait for being counted.
+    setImmediate(() => this.#count(plan, requester, built.success, milliseconds));
     const { success, fileName } = built;
     return { key: plan.key, fileName, success, cached: milliseconds === null, warnings: plan.warnings };
   }

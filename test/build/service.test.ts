@@ -1,5 +1,6 @@
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as counted } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { BuildAnswer } from "../../src/build/service.ts";
 import { Problem } from "../../src/errors.ts";
@@ -85,6 +86,7 @@ describe("a build that goes well", () => {
     expect(names.size).toBe(1);
     expect(house.runner.runs.length).toBe(1);
     expect(rows(house)).toEqual([{ status: "succeeded", attempts: 1, reason: "" }]);
+    await counted();
     expect(house.stats.summary()).toMatchObject({ builds: 50, uniqueBuilds: 1, buildMilliseconds: 1234 });
   });
 
@@ -205,6 +207,7 @@ describe("a build that does not go well", () => {
     (await house.runner.next()).end();
     await expect(answer).rejects.toMatchObject({ code: "storage-failed", status: 507 });
     expect(rows(house)).toEqual([{ status: "faulted", attempts: 1, reason: "the server's disk is full" }]);
+    await counted();
     expect(house.stats.summary().builds).toBe(0);
     full = false;
     expect(await buildOnce(house)).toMatchObject({ success: true, cached: false });
@@ -338,6 +341,7 @@ describe("a restart", () => {
     }
     await eventually(() => house.queue.size.running === 0);
     expect(rows(house).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
+    await counted();
     expect(house.stats.summary().builds).toBe(0);
     expect(await house.service.build(differentRequest(2), requester())).toMatchObject({ cached: true });
   });
@@ -472,6 +476,7 @@ test("every request is counted; the time only for the one that ran", async () =>
   const read = house.databases.stats.prepare(
     "SELECT ip_addr, os, web, board, variant, layers, container, success, build_duration FROM Requests",
   );
+  await counted();
   const same = { board: "Demo", variant: "Standard", layers: 3, container: "controller-demo", success: 1 };
   expect(read.all()).toEqual([
     { ip_addr: "ada", os: "Linux", web: 1, ...same, build_duration: 1234 },
