@@ -7,7 +7,8 @@ const real = ["test/contract/**", "test/e2e/**", "test/controllers/**"];
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "units", include: unit, exclude: real } },
+      // Time enough for a machine that is busy with something else: a test that hangs is found all the same.
+      { test: { name: "units", include: unit, exclude: real, testTimeout: 30_000 } },
       {
         test: {
           name: "real",

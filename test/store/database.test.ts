@@ -106,12 +106,12 @@ test("kill -9 in the midst of writing leaves a database that holds every row tha
     const pair = database.transaction((n) => { insert.run("a" + n, n); insert.run("b" + n, n); });
     for (let n = 0; ; n += 1) { pair(n); process.stdout.write(n + "\\n"); }
   `);
+  const gone = once(child, "exit");
   let seen = "";
   for await (const chunk of child.stdout) {
     seen += String(chunk);
     if (seen.length > 2000) break;
   }
-  const gone = once(child, "exit");
   child.kill("SIGKILL");
   await gone;
   const acknowledged = Number(seen.split("\n").at(-2));
