@@ -2,6 +2,7 @@
 # Makes sure that a Docker daemon answers: installs Docker Engine when there is none, starts it when it is not running.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 socket=/var/run/docker.sock
+pid_file=/var/run/docker.pid
 log=/var/log/kiisrv-dockerd.log
 patience=60
 
@@ -33,6 +34,17 @@ if ! is_root; then
   fi
 fi
 
+# Whether the process a pid file names is that program, and not a zombie or a stranger with its number.
+lives() {
+  local pid status
+  pid=$(cat "$1" 2>/dev/null) || return 1
+  status=$(cat "/proc/$pid/status" 2>/dev/null) || return 1
+  grep -qE "^Name:\s+$2$" <<<"$status" && ! grep -qE '^State:\s+[ZX]' <<<"$status"
+}
+
+# A daemon that was killed leaves its pid file, and that keeps the next one from starting.
+forget_if_dead() { lives "$1" "$2" || rm -f "$1"; }
+
 lock docker
 done_if_it_answers
 
@@ -53,8 +65,14 @@ if [[ -d /run/systemd/system ]]; then
   systemctl start docker || fail "systemd could not start Docker" "journalctl -u docker -n 50 tells why"
   running() { systemctl -q is-active docker; }
   show_log() { journalctl -u docker -n 20 --no-pager >&2; }
+elif lives "$pid_file" dockerd; then
+  step "Waiting for the Docker daemon that runs, but does not answer"
+  running() { lives "$pid_file" dockerd; }
+  show_log() { say "process $(cat "$pid_file"), started by somebody else" >&2; }
 else
   step "Starting Docker (dockerd in the background, log: $log)"
+  forget_if_dead "$pid_file" dockerd
+  forget_if_dead /var/run/docker/containerd/containerd.pid containerd
   setsid nohup dockerd >"$log" 2>&1 </dev/null 9>&- &
   daemon=$!
   running() { kill -0 "$daemon" 2>/dev/null; }
