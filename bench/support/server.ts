@@ -57,13 +57,23 @@ export async function startServer({
   };
 }
 
+/** Milliseconds. */
+const startPatience = 30_000;
+
 async function ready(url: string, child: ChildProcess): Promise<void> {
-  for (;;) {
+  let last: unknown;
+  for (const begun = performance.now(); performance.now() - begun < startPatience; await sleep(5)) {
     if (child.exitCode !== null) throw new Error(`the server ended with status ${child.exitCode}`);
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-    if (answer?.ok) return;
-    await sleep(5);
+    try {
+      const answer = await fetch(`${url}/readyz`);
+      if (answer.ok) return;
+      last = await answer.text();
+    } catch (error) {
+      last = error;
+    }
   }
+  child.kill("SIGKILL");
+  throw new Error(`the server did not get ready: ${last}`, { cause: last });
 }
 
 /** taskset replaces itself with the server, so its pid is the server's. */

@@ -7,8 +7,6 @@ import { type BaseLayout, checkBase } from "./schema.ts";
 /** A layout file as it is served. */
 export interface LayoutFile {
   bytes: Buffer;
-  /** Milliseconds since the epoch. */
-  modified: number;
 }
 
 /** A plain file name: no directory, nothing hidden. */
@@ -43,7 +41,7 @@ export class LayoutLibrary {
   /** @returns undefined when the library has no such layout */
   read(name: string): LayoutFile | undefined {
     const found = this.#locate(name);
-    return found && { bytes: readFileSync(found.path), modified: found.modified };
+    return found && { bytes: readFileSync(found.path) };
   }
 
   /**
@@ -62,18 +60,14 @@ export class LayoutLibrary {
   }
 
   /** Follows an alias, but never out of the directory. */
-  #locate(name: string): { path: string; stamp: string; modified: number } | undefined {
+  #locate(name: string): { path: string; stamp: string } | undefined {
     if (!layoutFileName.test(name)) return undefined;
     const stat = statFile(join(this.directory, name));
     if (!stat?.isFile() || stat.size > maxBytes) return undefined;
     const path = realpathSync(join(this.directory, name));
     const inside = dirname(path) === realpathSync(this.directory) && layoutFileName.test(basename(path));
     if (!inside) return undefined;
-    return {
-      path,
-      stamp: `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`,
-      modified: stat.mtimeMs,
-    };
+    return { path, stamp: `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}` };
   }
 }
 

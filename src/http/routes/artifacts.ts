@@ -11,7 +11,7 @@ export interface ArtifactSource {
   sha256(name: string): string | undefined;
 }
 
-/** `GET /tmp/{zip}`: conditional, in ranges, to be kept for good (a name never stands for other bytes). */
+/** `GET /tmp/{zip}`: conditional, in ranges, to be kept for good (the name holds the hash of all the zip was made from). */
 export function artifactRoutes(router: Router, artifacts: ArtifactSource): void {
   router.get("/tmp/:file", async (ctx) => {
     const name = ctx.params.file ?? "";
