@@ -100,11 +100,13 @@ test.skipIf(!canMount)("a read-only file system is reported as such", () => {
 test("kill -9 in the midst of writing leaves a database that holds every row that was acknowledged", async () => {
   const file = join(scratch(), "things.db");
   const child = spawnScript(`
+    import { writeSync } from "node:fs";
     import { openDatabase } from "./src/store/database.ts";
     const database = openDatabase(${JSON.stringify(file)}, ${JSON.stringify(things)});
     const insert = database.prepare("INSERT INTO Things VALUES (?, ?)");
     const pair = database.transaction((n) => { insert.run("a" + n, n); insert.run("b" + n, n); });
-    for (let n = 0; ; n += 1) { pair(n); process.stdout.write(n + "\\n"); }
+    // process.stdout would keep what a slow reader has no room for until this loop ends.
+    for (let n = 0; ; n += 1) { pair(n); writeSync(1, n + "\\n"); }
   `);
   const gone = once(child, "exit");
   let seen = "";
