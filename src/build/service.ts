@@ -11,6 +11,7 @@ import { freshEnough, type ImageCatalog } from "./catalog.ts";
 import { packageBuild } from "./package.ts";
 import type { PlannedBuild, Planner, PlanSummary } from "./planner.ts";
 import type { FairQueue } from "./queue.ts";
+import { Recovery } from "./recovery.ts";
 
 /** Who asked for a build. */
 export interface Requester {
@@ -53,8 +54,6 @@ interface Built {
 /** A row that runs, or is about to. */
 type Job = Pick<OpenBuild, "id" | "key" | "board" | "layout" | "client" | "spec">;
 
-/** How often work that a fault left behind is taken up again, milliseconds. */
-const recoveryInterval = 5000;
 /** Time an aborted run has to clear up, milliseconds. */
 const abortTime = 10_000;
 
@@ -69,14 +68,20 @@ export class BuildService {
   /** The ids of the rows those runs belong to. */
   readonly #own = new Set<string>();
   readonly #stop = new AbortController();
-  #stopping = false;
-  /** Rows to take up again as soon as the daemon answers. */
-  #recovering: NodeJS.Timeout | undefined;
+  readonly #recovery: Recovery;
   /** Of a run, milliseconds; a moving average, to tell how long the queue is. */
   #usual = 10_000;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
+    const { runner, builds, logger } = parts;
+    const flights = {
+      owns: (id: string) => this.#own.has(id),
+      has: (key: string) => this.#inFlight.has(key),
+      takeUp: (row: OpenBuild) =>
+        this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)),
+    };
+    this.#recovery = new Recovery({ runner, builds, logger, flights });
   }
 
   /**
@@ -100,23 +105,9 @@ export class BuildService {
     return { key: plan.key, fileName, success, cached: milliseconds === null, warnings: plan.warnings };
   }
 
-  /**
-   * Clears up after a former life of the server, then runs what it left unfinished; tries until the daemon and the
-   * database answer. Never rejects: nobody may be there to hear of it.
-   */
-  async recover(): Promise<void> {
-    const { runner, builds, logger } = this.#parts;
-    clearTimeout(this.#recovering);
-    this.#recovering = undefined;
-    try {
-      const removed = await runner.reap();
-      if (removed > 0) logger.warn({ removed }, "removed containers of a former life");
-      if (this.#stopping) return;
-      for (const row of builds.interrupted()) this.#resume(row);
-    } catch (error) {
-      logger.warn({ err: error }, "cannot take up unfinished builds yet");
-      this.#recoverLater();
-    }
+  /** Runs what a former life of the server left unfinished. Never rejects. */
+  recover(): Promise<void> {
+    return this.#recovery.recover();
   }
 
   /**
@@ -125,8 +116,7 @@ export class BuildService {
    */
   async stop(grace: number): Promise<void> {
     const { queue, logger } = this.#parts;
-    this.#stopping = true;
-    clearTimeout(this.#recovering);
+    this.#recovery.stop();
     queue.close(shuttingDown());
     const drained = queue.drained();
     await Promise.race([drained, sleep(grace, undefined, { ref: false })]);
@@ -224,30 +214,7 @@ export class BuildService {
     } catch (storageError) {
       logger.error({ err: storageError, build: job.id }, "the build's row cannot be brought up to date");
     }
-    this.#recoverLater();
-  }
-
-  #recoverLater(): void {
-    if (this.#recovering || this.#stopping) return;
-    this.#recovering = setTimeout(() => this.recover(), recoveryInterval).unref();
-  }
-
-  /** Takes up a row that nobody in this process works on. */
-  #resume(row: OpenBuild): void {
-    const { builds, logger } = this.#parts;
-    if (this.#own.has(row.id)) return;
-    if (this.#inFlight.has(row.key)) {
-      this.#recoverLater();
-      return;
-    }
-    if (row.status === "running" && builds.requeue(row.id, "crashed") === "faulted") {
-      logger.error({ build: row.id }, "given up: it was under way each time the server died");
-      return;
-    }
-    this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)).catch((error) => {
-      logger.warn({ err: error, build: row.id }, "a build left by a former life did not finish");
-      this.#recoverLater();
-    });
+    this.#recovery.later();
   }
 
   /** The same may have been asked for and built since. */
