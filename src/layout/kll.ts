@@ -176,9 +176,10 @@ function animationLines(layout: Layout, root: string): Line[] {
   return [...(layout.animations ?? [])].flatMap(([id, animation]) => {
     const path = `${root}.animations.${id}`;
     let counted = 0;
-    const frames = animation.frames.map((frame, index): Line => {
+    const frames = animation.frames.flatMap((frame, index): Line[] => {
       const text = frame.startsWith("#") ? frame : `A[${id}, ${++counted}] <= ${frame};`;
-      return { text, origin: { path: `${path}.frames[${index}]` } };
+      const origin = { path: `${path}.frames[${index}]` };
+      return text.split("\n").map((line) => ({ text: line, origin }));
     });
     if (counted === 0) return [{ text: `### ${id} is empty, skipping`, origin: { path } }];
     const settings = { text: `A[${id}] <= ${animation.settings};`, origin: { path: `${path}.settings` } };

@@ -13,7 +13,7 @@ export const highestLayer = 255;
 const headerLength = 1024;
 const nameLength = 64;
 /** Each line is kept with its origin: text of nothing but line breaks must not become millions of them. */
-const customLines = 100_000;
+const mostLines = 100_000;
 
 const quoteBreaker = /["\p{Cc}\u2028\u2029]/u;
 const lineBreaker = /[^\P{Cc}\t]|[\u2028\u2029]/u;
@@ -24,6 +24,11 @@ const quoted = z
 const oneLine = z
   .string()
   .refine((text) => !lineBreaker.test(text), "must be one line without control characters");
+/** One line; or a list of pixels, broken after its commas (the Kira's own animations are written that way). */
+const frame = z.string().refine((text) => {
+  const joined = text.startsWith("#") ? text : text.replace(/,[\t ]*\n/g, ",");
+  return !lineBreaker.test(joined);
+}, "must be one line without control characters; a list may be broken after a comma");
 const headerText = quoted.max(headerLength, `is longer than ${headerLength} characters`);
 
 /** A part of file names: what can neither leave a directory nor split a list of maps. */
@@ -128,7 +133,7 @@ export const headerSchema = z.looseObject({
 
 const animationSchema = z.looseObject({
   settings: oneLine,
-  frames: list(oneLine),
+  frames: list(frame),
   type: z.string().nullish(),
 });
 
@@ -158,9 +163,14 @@ const layoutSchema = z.looseObject({
   header: headerSchema,
   matrix: list(keySchema).refine((keys) => keys.length > 0, "must hold at least one key"),
   custom: byLayer(z.string())
-    .refine((texts) => countLines(texts.values()) <= customLines, `holds more than ${customLines} lines`)
+    .refine((texts) => countLines(texts.values()) <= mostLines, `holds more than ${mostLines} lines`)
     .nullish(),
-  animations: dictionary(animationId, "the id must be one short line without ']'", animationSchema).nullish(),
+  animations: dictionary(animationId, "the id must be one short line without ']'", animationSchema)
+    .refine(
+      (animations) => countLines([...animations.values()].flatMap(({ frames }) => frames)) <= mostLines,
+      `holds more than ${mostLines} lines`,
+    )
+    .nullish(),
   canned: dictionary((key) => key, "", cannedSchema).nullish(),
   defines: list(z.looseObject({ name: quoted, value: quoted })).nullish(),
   leds: list(

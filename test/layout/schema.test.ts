@@ -66,6 +66,21 @@ describe("checking a layout", () => {
     expect(checked.ok).toBe(true);
   });
 
+  it.for([
+    ["P[1](255,255,255),\nP[2](0,0,0), \t\n P[3](1,1,1)", true],
+    ["P[1](0,0,0);\nP[2](0,0,0)", false],
+    ["P[1](0,0,0),\n\nP[2](0,0,0)", false],
+    ["P[1](0,0,0),\r\nP[2](0,0,0)", false],
+    ["# a remark,\nP[2](0,0,0)", false],
+    [",\n".repeat(99_999), true],
+    [",\n".repeat(100_000), false],
+  ] as const)("lets a frame break its list after a comma alone: %j", ([frame, allowed]) => {
+    const checked = check((document) => {
+      document.animations = { wave: { settings: "", frames: [frame] } };
+    });
+    expect(checked.ok).toBe(allowed);
+  });
+
   it(`counts layers from 0 to ${highestLayer}`, () => {
     const layer = (key: string) =>
       check(({ matrix: [first] }) => Object.assign(first ?? {}, { layers: { [key]: { key: "A" } } })).ok;
