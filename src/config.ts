@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Limits } from "./spec/spec.ts";
 
 /** One setting: its variable, what it means, its default as it would be written, and how it is read. */
@@ -14,8 +14,13 @@ interface Setting<T> {
 const settings = {
   host: text("KIISRV_HOST", "address to listen on; empty: every IPv6 and IPv4 address", ""),
   port: whole("KIISRV_PORT", "port to listen on", "3001", 0, 65535),
-  data: path("KIISRV_DATA", "directory of the databases (builds.db, stats.db, config.db)", "data"),
-  layouts: path("KIISRV_LAYOUTS", "directory of the layout library", "layouts"),
+  data: path("KIISRV_DATA", "directory of the databases (builds.db, stats.db, config.db) and of synced layouts", "data"),
+  layouts: path("KIISRV_LAYOUTS", "directory of the operator's own layouts", "layouts"),
+  layoutsSeed: path(
+    "KIISRV_LAYOUTS_SEED",
+    "directory of synced layouts to serve until the first sync; empty: none",
+    "",
+  ),
   tmpConfig: path("KIISRV_TMP_CONFIG", "directory of build inputs, as this process sees it", "tmp_config"),
   tmpBuilds: path("KIISRV_TMP_BUILDS", "directory of build outputs, as this process sees it", "tmp_builds"),
   artifacts: path("KIISRV_ARTIFACTS", "directory of the finished zips; empty: KIISRV_TMP_BUILDS", ""),
@@ -32,6 +37,14 @@ const settings = {
   concurrency: whole("KIISRV_CONCURRENCY", "builds at once; 0: one a core", "0", 0, 1024),
   queueLength: whole("KIISRV_QUEUE_LENGTH", "builds that may wait", "256", 0, 100_000),
   queuePerClient: whole("KIISRV_QUEUE_PER_CLIENT", "builds that may wait of one client", "64", 1, 100_000),
+  warm: whole("KIISRV_WARM", "waiting containers kept of each recently used version; 0: none", "1", 0, 4),
+  warmIdleSeconds: whole(
+    "KIISRV_WARM_IDLE",
+    "seconds after its last build until a version's waiting containers are given up",
+    "900",
+    1,
+    86_400,
+  ),
   keepMiB: whole(
     "KIISRV_KEEP_MIB",
     "size of all finished zips, MiB; beyond it the oldest are deleted; 0: no limit",
@@ -72,8 +85,10 @@ type Values = { [Name in keyof typeof settings]: ReturnType<(typeof settings)[Na
 export interface Config
   extends Omit<
     Values,
-    "wallSeconds" | "memoryMiB" | "cpus" | "pids" | "outputMiB" | "outputFiles" | "logMiB"
+    "layoutsSeed" | "wallSeconds" | "memoryMiB" | "cpus" | "pids" | "outputMiB" | "outputFiles" | "logMiB"
   > {
+  /** Where synced layouts may be: the first place where there are some counts. The sync works in the first. */
+  syncedLayouts: [string, ...string[]];
   limits: Limits;
 }
 
@@ -106,12 +121,13 @@ export function describeConfig(): string {
 }
 
 function withDefaults(values: Values): Config {
-  const { wallSeconds, memoryMiB, cpus, pids, outputMiB, outputFiles, logMiB, ...rest } = values;
+  const { layoutsSeed, wallSeconds, memoryMiB, cpus, pids, outputMiB, outputFiles, logMiB, ...rest } = values;
   return {
     ...rest,
     artifacts: rest.artifacts || rest.tmpBuilds,
     hostTmpConfig: rest.hostTmpConfig || rest.tmpConfig,
     hostTmpBuilds: rest.hostTmpBuilds || rest.tmpBuilds,
+    syncedLayouts: [join(rest.data, "layouts"), ...(layoutsSeed === "" ? [] : [layoutsSeed])],
     concurrency: rest.concurrency || availableParallelism(),
     limits: {
       wallSeconds,

@@ -16,6 +16,8 @@ import { families } from "./firmware/families.ts";
 import { createApp } from "./http/app.ts";
 import { LayoutHistory } from "./layout/history.ts";
 import { LayoutLibrary } from "./layout/library.ts";
+import { LayoutListing } from "./layout/listing.ts";
+import { SyncedLayouts } from "./layout/synced.ts";
 import { createDockerRunner } from "./runner/docker.ts";
 import { ArtifactStore } from "./store/artifacts.ts";
 import { BuildStore } from "./store/builds.ts";
@@ -75,10 +77,13 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
 
   const { tmpConfig, tmpBuilds, hostTmpConfig, hostTmpBuilds } = config;
   const directories = { tmpConfig, tmpBuilds, hostTmpConfig, hostTmpBuilds };
-  const runner = createDockerRunner({ docker: new Docker(), directories, instance, logger });
+  const warm = { size: config.warm, idleMilliseconds: config.warmIdleSeconds * 1000 };
+  const runner = createDockerRunner({ docker: new Docker(), directories, instance, warm, logger });
   const catalog = new ImageCatalog(runner);
-  const library = new LayoutLibrary(config.layouts);
-  const history = new LayoutHistory(config.layouts);
+  const synced = new SyncedLayouts(...config.syncedLayouts);
+  const library = new LayoutLibrary(config.layouts, synced);
+  const listing = new LayoutListing(library);
+  const history = new LayoutHistory(config.layouts, synced);
   const { versions, builds, artifacts, stats } = store;
   const planner = new Planner({
     families,
@@ -99,6 +104,8 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     layouts: {
       read: (name) => library.read(name),
       readAt: (revision, name) => history.readAt(revision, name),
+      list: () => listing.list(),
+      source: () => synced.current()?.source ?? null,
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
@@ -120,12 +127,17 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
       stopping.abort();
       retention.stop();
       const closed = new Promise((resolve) => server.close(resolve));
+      const cleared = runner.close();
       await service.stop(config.graceSeconds * 1000);
+      await Promise.race([cleared, sleep(clearTime, undefined, { ref: false })]);
       await disconnect(server, closed);
       giveBack(held);
     },
   };
 }
+
+/** Time a daemon has to remove what waited for builds, once all that ran is over; the next start removes the rest. */
+const clearTime = 3000;
 
 /** Time the last answers have to get out, milliseconds. */
 const answerTime = 2000;

@@ -37,16 +37,43 @@ export function containerName(id: string): string {
 /** Turns a spec into the container to create. Pure. */
 export function containerOptions(spec: BuildSpec, place: Placement): ContainerCreateOptions {
   return {
+    ...sandboxed(spec.limits, place),
+    Cmd: commandLine(spec, place.id),
+    Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
+  };
+}
+
+/** The container that waits for a build under these limits: the same sandbox, and one way in for its job. Pure. */
+export function waitingOptions(limits: Limits, place: Placement): ContainerCreateOptions {
+  return {
+    ...sandboxed(limits, place),
+    Cmd: ["--wait"],
+    AttachStdin: true,
+    OpenStdin: true,
+    // When we go away, so does the input: a container that still waits for its job then ends.
+    StdinOnce: true,
+  };
+}
+
+/** What a waiting container is told when a build has come: one line, all that `containerOptions` says of the build. */
+export function jobLine(spec: BuildSpec, id: string): string {
+  return `${JSON.stringify({ command: commandLine(spec, id), environment: spec.environment })}\n`;
+}
+
+function commandLine(spec: BuildSpec, id: string): string[] {
+  return [...spec.command, id, archiveName];
+}
+
+function sandboxed(limits: Limits, place: Placement): ContainerCreateOptions {
+  return {
     name: containerName(place.id),
     Image: place.image,
-    Cmd: [...spec.command, place.id, archiveName],
-    Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     Labels: labels(place),
     // Else the container's id: a different one each time, and compilers do write it into what they make.
     Hostname: "kiisrv",
     AttachStdout: true,
     AttachStderr: true,
-    ...(place.contract === "files" ? filesSandbox(spec.limits, place) : fieldSandbox(spec.limits, place)),
+    ...(place.contract === "files" ? filesSandbox(limits, place) : fieldSandbox(limits, place)),
   };
 }
 

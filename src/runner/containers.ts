@@ -1,5 +1,5 @@
 import type Docker from "dockerode";
-import type { Container, ContainerCreateOptions } from "dockerode";
+import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
 import { Problem } from "../errors.ts";
 import type { BuildSpec } from "../spec/spec.ts";
 import { buildLabel, instanceLabel } from "./container.ts";
@@ -20,18 +20,18 @@ export interface ListedContainer {
 /** What we ask of a Docker daemon, each within a time limit. Everything here throws Problem `runner-unavailable`. */
 export class Containers {
   readonly #docker: Docker;
-  readonly #patience: number;
+  /** Milliseconds for one answer. */
+  readonly patience: number;
   #cores: number | undefined;
 
-  /** @param patience milliseconds for one answer */
   constructor(docker: Docker, patience: number) {
     this.#docker = docker;
-    this.#patience = patience;
+    this.patience = patience;
   }
 
   async images(): Promise<ToolchainImage[]> {
     return controllerImages(
-      await ask(this.#patience, (abortSignal) => this.#docker.listImages({ abortSignal })),
+      await ask(this.patience, (abortSignal) => this.#docker.listImages({ abortSignal })),
     );
   }
 
@@ -44,27 +44,36 @@ export class Containers {
       const image = (await this.images()).find((one) => one.name === name);
       return image ?? imageMissing(name);
     }
-    const found = await askUnless([404], this.#patience, () => this.#docker.getImage(digest).inspect());
+    const found = await askUnless([404], this.patience, () => this.#docker.getImage(digest).inspect());
     return found === undefined ? imageMissing(name) : { digest: found.Id, labels: found.Config.Labels ?? {} };
   }
 
   /** Cores of the daemon's machine. Asked once: slow to answer, and it does not change. */
   async cores(): Promise<number> {
-    this.#cores ??= (await ask(this.#patience, () => this.#docker.info())).NCPU as number;
+    this.#cores ??= (await ask(this.patience, () => this.#docker.info())).NCPU as number;
     return this.#cores;
   }
 
   /** @throws Problem `image-missing` if it was removed meanwhile */
   async create(options: ContainerCreateOptions): Promise<Container> {
-    const container = await askUnless([404], this.#patience, (abortSignal) =>
+    const container = await askUnless([404], this.patience, (abortSignal) =>
       this.#docker.createContainer({ ...options, abortSignal }),
     );
     return container ?? imageMissing(options.Image ?? "");
   }
 
+  async start(container: Container): Promise<void> {
+    await ask(this.patience, (abortSignal) => container.start({ abortSignal }));
+  }
+
+  /** How a container is: whether it runs, and how it ended if it does not. */
+  async state(container: Container): Promise<ContainerInspectInfo["State"]> {
+    return (await ask(this.patience, (abortSignal) => container.inspect({ abortSignal }))).State;
+  }
+
   /** Kills and removes a container, by id or name, with its volumes; one that is not there, or already going, is fine. */
   async remove(container: string): Promise<void> {
-    await askUnless([404, 409], this.#patience, (abortSignal) =>
+    await askUnless([404, 409], this.patience, (abortSignal) =>
       this.#docker.getContainer(container).remove({ force: true, v: true, abortSignal }),
     );
   }
@@ -73,8 +82,8 @@ export class Containers {
   async runThrough(options: ContainerCreateOptions): Promise<void> {
     const container = await this.create(options);
     try {
-      await ask(this.#patience, (abortSignal) => container.start({ abortSignal }));
-      await ask(this.#patience, (abortSignal) => container.wait({ abortSignal }));
+      await this.start(container);
+      await ask(this.patience, (abortSignal) => container.wait({ abortSignal }));
     } finally {
       await this.remove(container.id);
     }
@@ -83,7 +92,7 @@ export class Containers {
   /** All containers of builds, running or not, of every server that uses this daemon. */
   async list(): Promise<ListedContainer[]> {
     const filters = { label: [buildLabel, instanceLabel] };
-    const containers = await ask(this.#patience, (abortSignal) =>
+    const containers = await ask(this.patience, (abortSignal) =>
       this.#docker.listContainers({ all: true, filters, abortSignal }),
     );
     return containers.map(({ Id, ImageID, Labels }) => ({

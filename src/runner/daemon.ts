@@ -2,6 +2,7 @@ import { Problem } from "../errors.ts";
 
 /** What a runner tells the operator; a pino logger fits. */
 export interface RunnerLog {
+  debug(details: object, message: string): void;
   warn(details: object, message: string): void;
 }
 

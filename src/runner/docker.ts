@@ -2,16 +2,19 @@ import type Docker from "dockerode";
 import { Problem } from "../errors.ts";
 import type { BuildSpec, Limits } from "../spec/spec.ts";
 import { archiveNames, unpack } from "./archive.ts";
-import { archiveName, containerName, containerOptions, handoverOptions, type User } from "./container.ts";
+import { archiveName, containerOptions, type Placement } from "./container.ts";
 import { Containers, type PinnedImage } from "./containers.ts";
 import { defaultPatience, type RunnerLog } from "./daemon.ts";
-import { type Execution, execute } from "./execution.ts";
-import { type OutputContract, outputContract } from "./images.ts";
+import { type Execution, execute, type Stage } from "./execution.ts";
+import { follow } from "./follow.ts";
+import type { OutputContract } from "./images.ts";
 import { type Collected, collectOutputs } from "./outputs.ts";
+import { WarmPool } from "./pool.ts";
 import type { Runner, RunOptions, RunResult, ToolchainImage } from "./runner.ts";
+import { Site } from "./site.ts";
 import { findExcess } from "./tally.ts";
 import { judge } from "./verdict.ts";
-import { isCode } from "./walk.ts";
+import type { WarmthOptions } from "./warmth.ts";
 import { idPattern, type RunnerDirectories, Workspace } from "./workspace.ts";
 
 export interface DockerRunnerOptions {
@@ -21,6 +24,8 @@ export interface DockerRunnerOptions {
   instance: string;
   /** Milliseconds the daemon may take for one answer before it counts as gone. */
   patience?: number;
+  /** What is kept started for builds to come; nothing, if left out. */
+  warm?: WarmthOptions;
   logger?: RunnerLog;
 }
 
@@ -28,9 +33,6 @@ export interface DockerRunnerOptions {
 export function createDockerRunner(options: DockerRunnerOptions): Runner {
   return new DockerRunner(options);
 }
-
-/** Who our images run as when the server is root: nobody, anywhere. */
-const nobody: User = { uid: 65534, gid: 65534 };
 
 const neverStarted: RunResult = {
   status: "cancelled",
@@ -41,131 +43,126 @@ const neverStarted: RunResult = {
   milliseconds: 0,
 };
 
-class DockerRunner implements Runner {
-  readonly #containers: Containers;
-  readonly #workspace: Workspace;
-  readonly #instance: string;
-  readonly #patience: number;
-  readonly #logger: RunnerLog | undefined;
-  readonly #server: User = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-  readonly #live = new Set<string>();
+const notWarm: WarmthOptions = { size: 0, idleMilliseconds: 0 };
 
-  constructor({ docker, directories, instance, patience = defaultPatience, logger }: DockerRunnerOptions) {
-    this.#containers = new Containers(docker, patience);
-    this.#workspace = new Workspace(directories);
-    this.#instance = instance;
-    this.#patience = patience;
+class DockerRunner implements Runner {
+  readonly #site: Site;
+  readonly #pool: WarmPool;
+  readonly #logger: RunnerLog | undefined;
+
+  constructor(options: DockerRunnerOptions) {
+    const { docker, directories, instance, patience = defaultPatience, warm = notWarm, logger } = options;
+    const containers = new Containers(docker, patience);
+    this.#site = new Site({ containers, workspace: new Workspace(directories), instance, logger });
+    this.#pool = new WarmPool(this.#site, warm, logger);
     this.#logger = logger;
   }
 
   images(): Promise<ToolchainImage[]> {
-    return this.#containers.images();
+    return this.#site.containers.images();
   }
 
   async run(spec: BuildSpec, options: RunOptions): Promise<RunResult> {
     const { id, signal } = options;
-    if (!idPattern.test(id) || this.#live.has(id)) throw new RangeError(`not a new build id: ${id}`);
+    if (!idPattern.test(id) || this.#site.isLive(id)) throw new RangeError(`not a new build id: ${id}`);
     if (signal.aborted) return neverStarted;
-    this.#live.add(id);
+    this.#site.claim(id);
     try {
-      const image = await this.#containers.pin(spec.image);
-      return await this.#build(spec, image, options);
+      const image = await this.#site.containers.pin(spec.image);
+      return (await this.#runWarm(spec, image, options)) ?? (await this.#runCold(spec, image, options));
     } finally {
-      this.#live.delete(id);
+      this.#site.release(id);
+      this.#pool.refill();
     }
   }
 
   async reap(): Promise<number> {
-    const listed = await this.#containers.list();
-    const ours = listed.filter(
-      ({ instance, build }) => instance === this.#instance && !this.#live.has(build),
-    );
-    await Promise.all(ours.map(({ container }) => this.#containers.remove(container)));
+    const { containers, workspace, instance } = this.#site;
+    const listed = await containers.list();
+    const ours = listed.filter((one) => one.instance === instance && !this.#site.isLive(one.build));
+    await Promise.all(ours.map(({ container }) => containers.remove(container)));
 
     // Servers may share directories: those in use by another one's container are not ours to remove.
-    const others = new Set(listed.filter((one) => one.instance !== this.#instance).map(({ build }) => build));
+    const others = new Set(listed.filter((one) => one.instance !== instance).map(({ build }) => build));
     const images = new Map(ours.map(({ build, image }) => [build, image]));
-    for (const id of await this.#workspace.ids()) {
-      if (!this.#live.has(id) && !others.has(id)) await this.#clear(id, images.get(id));
+    for (const id of await workspace.ids()) {
+      if (!this.#site.isLive(id) && !others.has(id)) await this.#site.clear(id, images.get(id));
     }
     return ours.length;
   }
 
-  async #build(spec: BuildSpec, image: PinnedImage, options: RunOptions): Promise<RunResult> {
-    const { id, signal, onLog } = options;
-    const contract = outputContract(image.labels);
-    const place = { ...(await this.#place(id, image.digest)), contract };
-    const outputs = this.#workspace.outputs(id);
-    let mayExist = false;
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  /** Runs a build in a container that waits for one; undefined if there is none, or it could not begin there. */
+  async #runWarm(spec: BuildSpec, image: PinnedImage, options: RunOptions): Promise<RunResult | undefined> {
+    const taken = await this.#pool.take(spec, image);
+    if (taken === undefined) return undefined;
+    const { slot, stage } = taken;
+    this.#logger?.debug({ build: options.id, slot: slot.place.id }, "a build takes a warm container");
     try {
-      await this.#workspace.prepare(id, spec.files, contract === "files" ? place.user : null);
-      mayExist = true;
-      const container = await this.#containers.create(containerOptions(spec, place));
-      const execution = await execute(container, {
+      return await this.#carryOut(spec, slot.place, async () => stage, options);
+    } catch (error) {
+      if (slot.begun) throw error;
+      this.#logger?.warn({ err: error, build: options.id }, "a warm container did not take its build");
+      return undefined;
+    } finally {
+      this.#site.release(slot.place.id);
+    }
+  }
+
+  async #runCold(spec: BuildSpec, image: PinnedImage, options: RunOptions): Promise<RunResult> {
+    const { containers } = this.#site;
+    const place = await this.#site.place(options.id, image);
+    const prepare = async () => {
+      await this.#site.prepare(place, spec.files);
+      const container = await containers.create(containerOptions(spec, place));
+      const output = await follow(container, false, containers.patience);
+      return { container, output, begin: () => containers.start(container) };
+    };
+    return this.#carryOut(spec, place, prepare, options);
+  }
+
+  /** From a stage to a result; leaves nothing at the place, however it ends. */
+  async #carryOut(
+    spec: BuildSpec,
+    { id, image, contract }: Placement,
+    prepare: () => Promise<Stage>,
+    { signal, onLog }: RunOptions,
+  ): Promise<RunResult> {
+    const outputs = this.#site.workspace.outputs(id);
+    let mayExist = true;
+    try {
+      const execution = await execute(await prepare(), {
         limits: spec.limits,
         signal,
         onLog,
         findExcess: () => findExcess(outputs, spec.limits),
-        patience: this.#patience,
+        patience: this.#site.containers.patience,
       });
       // It has ended, so its removal and the reading of its outputs need not wait for each other.
-      const [collected] = await Promise.all([collect(outputs, contract, spec.limits), this.#discard(id)]);
+      const [collected] = await Promise.all([
+        collect(outputs, contract, spec.limits),
+        this.#site.discard(id),
+      ]);
       mayExist = false;
       return await this.#conclude(spec, execution, collected);
     } finally {
-      if (mayExist) await this.#discard(id);
-      await this.#clear(id, image.digest);
+      if (mayExist) await this.#site.discard(id);
+      await this.#site.clear(id, image);
     }
-  }
-
-  async #place(id: string, image: string) {
-    // A server that is no root has its containers run as itself: then it may read and remove what they leave.
-    const user = this.#server.uid === 0 ? nobody : this.#server;
-    const cores = await this.#containers.cores();
-    return { id, image, instance: this.#instance, user, cores, ...this.#workspace.hostPaths(id) };
   }
 
   /** @throws Problem `storage-failed` if the build failed for want of space: that says nothing about the build */
   async #conclude(spec: BuildSpec, execution: Execution, collected: Collected | null): Promise<RunResult> {
     const { stop, exitCode, log, milliseconds } = execution;
     const { status, reason } = judge({ stop, exitCode, collected }, spec.outputs);
-    if (status === "failed" && (await this.#workspace.isFull())) {
+    if (status === "failed" && (await this.#site.workspace.isFull())) {
       throw new Problem("storage-failed", "The disk for build outputs is full.");
     }
     for (const { name, why } of collected?.leftOut ?? []) log.add(`kiisrv: ${name} is left out: ${why}\n`);
     return { status, reason, exitCode, outputs: collected?.outputs ?? [], log: log.toString(), milliseconds };
-  }
-
-  /** Removes a build's container. A failure does not undo the build: it is logged, and left to `reap`. */
-  async #discard(id: string): Promise<void> {
-    try {
-      await this.#containers.remove(containerName(id));
-    } catch (error) {
-      this.#logger?.warn({ err: error, build: id }, "container not removed");
-    }
-  }
-
-  /** Removes a build's directories, likewise. What a field image's root left may first have to be handed over to us. */
-  async #clear(id: string, image: string | undefined): Promise<void> {
-    try {
-      await this.#workspace.remove(id).catch(async (error: unknown) => {
-        if (!isCode(error, "EACCES", "EPERM")) throw error;
-        await this.#handOver(id, image);
-        await this.#workspace.remove(id);
-      });
-    } catch (error) {
-      this.#logger?.warn({ err: error, build: id }, "directories not removed");
-    }
-  }
-
-  async #handOver(id: string, image: string | undefined): Promise<void> {
-    const shell = image ?? (await this.images())[0]?.digest;
-    if (shell === undefined) throw new Error("no image to run chown in");
-    await this.#workspace.restore(id);
-    const { inputs, outputs } = this.#workspace.hostPaths(id);
-    await this.#containers.runThrough(
-      handoverOptions({ id, image: shell, instance: this.#instance, user: this.#server, inputs, outputs }),
-    );
   }
 }
 

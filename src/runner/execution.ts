@@ -1,11 +1,19 @@
 import type { Container } from "dockerode";
 import type { Limits } from "../spec/spec.ts";
 import { ask, askUnless, fault, unavailable } from "./daemon.ts";
-import { follow } from "./follow.ts";
+import type { Following } from "./follow.ts";
 import { Halt } from "./halt.ts";
 import { BoundedLog } from "./log.ts";
 import type { Stop } from "./verdict.ts";
 import { watchUsage } from "./watch.ts";
+
+/** A container in which a build can begin. */
+export interface Stage {
+  container: Container;
+  output: Following;
+  /** Makes it begin: its time counts from here. */
+  begin(): Promise<void>;
+}
 
 export interface ExecutionOptions {
   limits: Limits;
@@ -28,15 +36,15 @@ export interface Execution {
 const cancelled: Stop = { status: "cancelled", reason: "The build was cancelled." };
 
 /**
- * Runs a created container to its end, whatever that is. When this returns nothing of it runs any more; after a
- * fault it still may.
+ * Runs a build to its end, whatever that is. When this returns nothing of it runs any more; after a fault it still may.
  * @throws Problem `runner-unavailable`
  */
-export async function execute(container: Container, options: ExecutionOptions): Promise<Execution> {
+export async function execute(stage: Stage, options: ExecutionOptions): Promise<Execution> {
+  const { container, output } = stage;
   const { limits, signal, patience } = options;
   const halt = new Halt();
   const log = new BoundedLog();
-  const following = await follow(container, logTaker(log, options, halt), patience);
+  output.hear(logTaker(log, options, halt));
   const cancel = () => halt.raise(cancelled);
   signal.addEventListener("abort", cancel);
   const clock = setTimeout(
@@ -47,18 +55,18 @@ export async function execute(container: Container, options: ExecutionOptions): 
   const started = performance.now();
   try {
     if (signal.aborted) return { stop: cancelled, exitCode: null, log, milliseconds: 0 };
-    await ask(patience, (abortSignal) => container.start({ abortSignal }));
-    const exitCode = await exitOf(container, halt.signal, following.closed, patience);
+    await stage.begin();
+    const exitCode = await exitOf(container, halt.signal, output.closed, patience);
     clearTimeout(clock);
     const milliseconds = performance.now() - started;
-    await following.finish();
+    await output.finish();
     const stop = halt.outcome() ?? (await stopFromOutside(container, exitCode, patience));
     return { stop, exitCode: stop === null ? exitCode : null, log, milliseconds };
   } finally {
     clearTimeout(clock);
     signal.removeEventListener("abort", cancel);
     endWatch();
-    following.end();
+    output.end();
   }
 }
 
@@ -116,7 +124,7 @@ async function waitFor(container: Container, awake: AbortSignal): Promise<number
 }
 
 /** SIGKILL and SIGTERM as exit statuses: nothing a compiler says, but what a daemon does to builds when it is shut down. */
-const killedFromOutside = [128 + 9, 128 + 15];
+export const killedFromOutside: readonly number[] = [128 + 9, 128 + 15];
 
 /**
  * Finds out whether something else than us stopped the container.

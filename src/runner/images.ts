@@ -13,6 +13,13 @@ export function outputContract(labels: Readonly<Record<string, string>>): Output
   return labels[contractLabel] === "files" ? "files" : "zip";
 }
 
+export const warmLabel = "kiisrv.warm";
+
+/** Whether containers of an image can be started before there is a build, to wait for it on their standard input. */
+export function canWait(labels: Readonly<Record<string, string>>): boolean {
+  return labels[warmLabel] === "stdin" && outputContract(labels) === "files";
+}
+
 /** The controller images among all those on the daemon: one a name, its tag `latest` before its newest. */
 export function controllerImages(images: readonly ImageInfo[]): ToolchainImage[] {
   const best = new Map<string, { image: ImageInfo; latest: boolean }>();

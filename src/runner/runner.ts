@@ -51,4 +51,6 @@ export interface Runner {
   images(): Promise<ToolchainImage[]>;
   /** Removes containers and directories that no run of this process owns; returns how many containers. */
   reap(): Promise<number>;
+  /** Lets go of whatever is kept for builds to come; those that run are not touched. Never rejects. */
+  close(): Promise<void>;
 }

@@ -56,25 +56,26 @@ export class Workspace {
    * @throws Problem `storage-failed` when the disk is full or broken
    */
   async prepare(id: string, files: readonly InputFile[], user: User | null): Promise<void> {
-    const inputs = join(this.#config, id);
-    const outputs = join(this.#builds, id);
-    const own = async (path: string) => (user === null ? undefined : chown(path, user.uid, user.gid));
-    try {
+    await stored(async () => {
       await Promise.all([this.#config, this.#builds].map((path) => mkdir(path, { recursive: true })));
       // One after another: if one fails, nothing is still being written when all is removed.
-      for (const path of [inputs, outputs]) {
+      for (const path of [join(this.#config, id), join(this.#builds, id)]) {
         await mkdir(path, { mode: 0o700 });
-        await own(path);
+        await own(path, user);
       }
+    });
+    await this.addInputs(id, files, user);
+  }
+
+  /** Writes inputs into a directory that was prepared; likewise. */
+  async addInputs(id: string, files: readonly InputFile[], user: User | null): Promise<void> {
+    await stored(async () => {
       for (const { name, text } of files) {
-        const path = join(inputs, plainName(name));
+        const path = join(this.#config, id, plainName(name));
         await writeFile(path, text, { mode: 0o644, flag: "wx" });
-        await own(path);
+        await own(path, user);
       }
-    } catch (error) {
-      if (!isCode(error, "ENOSPC", "EDQUOT", "EROFS", "EIO")) throw error;
-      throw new Problem("storage-failed", "The build's inputs cannot be stored.", { cause: error });
-    }
+    });
   }
 
   /** Makes those of both directories that are missing, as a mount needs something to mount. */
@@ -99,6 +100,19 @@ export class Workspace {
   async isFull(): Promise<boolean> {
     const { bavail, bsize, files, ffree } = await statfs(this.#builds);
     return bavail * bsize < nearlyFull || (files > 0 && ffree === 0);
+  }
+}
+
+async function own(path: string, user: User | null): Promise<void> {
+  if (user !== null) await chown(path, user.uid, user.gid);
+}
+
+async function stored(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isCode(error, "ENOSPC", "EDQUOT", "EROFS", "EIO")) throw error;
+    throw new Problem("storage-failed", "The build's inputs cannot be stored.", { cause: error });
   }
 }
 

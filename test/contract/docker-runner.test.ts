@@ -159,7 +159,7 @@ describe("a daemon that goes away while a build runs", () => {
       directories: directories(root),
       instance,
       patience: 1000,
-      logger: { warn: (_details, message) => warnings.push(message) },
+      logger: { debug: () => undefined, warn: (_details, message) => warnings.push(message) },
     });
     const run = cutOff.run(testSpec(hostile, ["sleeps"], { wallSeconds: 2 }), {
       id: newBuildId(),

@@ -42,6 +42,8 @@ export class ScriptedRunner implements Runner {
     return 0;
   }
 
+  async close(): Promise<void> {}
+
   async run(spec: BuildSpec, { id, signal }: RunOptions): Promise<RunResult> {
     const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
     const end = (result: Partial<RunResult> = {}) => resolve({ ...succeeded(spec), ...result });

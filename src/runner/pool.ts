@@ -1,0 +1,208 @@
+import type { BuildSpec, Limits } from "../spec/spec.ts";
+import { waitingOptions } from "./container.ts";
+import type { PinnedImage } from "./containers.ts";
+import type { RunnerLog } from "./daemon.ts";
+import type { Stage } from "./execution.ts";
+import { canWait } from "./images.ts";
+import type { Site } from "./site.ts";
+import { Slot } from "./slot.ts";
+import { type Kind, Warmth, type WarmthOptions } from "./warmth.ts";
+
+/** Time from the end of a build to the start of a new container, milliseconds: the answer to the client goes first. */
+const pause = 100;
+
+interface WarmKind extends Kind {
+  pinned: PinnedImage;
+  limits: Limits;
+}
+
+/** A slot that waits, or will in a moment: undefined once it is known that it will not. */
+interface Waiting {
+  kind: WarmKind;
+  slot: Promise<Slot | undefined>;
+}
+
+/** A slot that a build has for itself, with the build laid out in it. */
+export interface Taken {
+  slot: Slot;
+  stage: Stage;
+}
+
+/**
+ * Keeps containers that wait for builds. All of it is a convenience: whatever goes wrong is logged, the build gets a
+ * container of its own instead, and nothing here rejects.
+ */
+export class WarmPool {
+  readonly #site: Site;
+  readonly #logger: RunnerLog | undefined;
+  readonly #warmth: Warmth<WarmKind>;
+  readonly #waiting: Waiting[] = [];
+  /** What is under way in the background. */
+  readonly #tasks = new Set<Promise<void>>();
+  /** Slots whose containers could not be removed yet. */
+  readonly #remains = new Set<Slot>();
+  #starting = false;
+  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(site: Site, options: WarmthOptions, logger: RunnerLog | undefined) {
+    this.#site = site;
+    this.#logger = logger;
+    this.#warmth = new Warmth(options);
+  }
+
+  /** A slot for this build alone; undefined if none waits. Whoever gets it vacates it. */
+  async take(spec: BuildSpec, image: PinnedImage): Promise<Taken | undefined> {
+    if (this.#closed || !canWait(image.labels)) return undefined;
+    const kind = await this.#kindOf(spec, image);
+    this.#warmth.use(kind, performance.now());
+    const waiting = this.#waiting.find((one) => one.kind.key === kind.key);
+    if (waiting === undefined) return undefined;
+    this.#forget(waiting);
+    const slot = await waiting.slot;
+    return slot && this.#load(slot, kind, spec);
+  }
+
+  /** To be called when a build has ended: makes up for what it took. */
+  refill(): void {
+    this.#look(pause);
+  }
+
+  /** Removes all there is; from now on there is none. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const waiting of [...this.#waiting]) this.#giveUp(waiting);
+    this.#removeRemains();
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+  }
+
+  /** Two builds are of one kind if the same container could wait for either, down to the last of its options. */
+  async #kindOf({ image, limits }: BuildSpec, pinned: PinnedImage): Promise<WarmKind> {
+    const anywhere = { ...(await this.#site.place("", pinned)), inputs: "", outputs: "" };
+    const key = JSON.stringify(waitingOptions(limits, anywhere));
+    return { key, image: { name: image.name, digest: pinned.digest }, pinned, limits };
+  }
+
+  async #load(slot: Slot, kind: WarmKind, spec: BuildSpec): Promise<Taken | undefined> {
+    try {
+      const stage = await slot.load(spec);
+      this.#warmth.served(kind);
+      return { slot, stage };
+    } catch (error) {
+      this.#logger?.warn({ err: error, slot: slot.place.id }, "a warm container cannot be taken");
+      this.#remove(slot);
+      return undefined;
+    }
+  }
+
+  /** Brings what waits in line with what is wanted: surplus goes, and one that is missing is started. */
+  #tend(): void {
+    if (this.#closed) return;
+    this.#removeRemains();
+    const now = performance.now();
+    const wanted = new Map(this.#warmth.wanted(now).map(({ kind, count }) => [kind.key, { kind, count }]));
+    for (const waiting of [...this.#waiting]) {
+      const place = wanted.get(waiting.kind.key);
+      if (place === undefined) this.#giveUp(waiting);
+      else place.count--;
+    }
+    const missing = [...wanted.values()].find(({ count }) => count > 0);
+    // One after another: they share the machine with builds.
+    if (missing !== undefined && !this.#starting) this.#begin(missing.kind);
+    const idle = this.#warmth.untilIdle(now);
+    if (idle !== undefined) this.#look(idle);
+  }
+
+  /** Tends to it again after so many milliseconds; of several times asked for, the last counts. */
+  #look(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => this.#tend(), milliseconds).unref();
+  }
+
+  #begin(kind: WarmKind): void {
+    this.#starting = true;
+    const slot = this.#start(kind);
+    const waiting = { kind, slot };
+    this.#waiting.push(waiting);
+    this.#background(
+      slot.then((started) => {
+        this.#starting = false;
+        if (started === undefined) this.#forget(waiting);
+        else started.ended.addEventListener("abort", () => this.#lose(waiting, started));
+        this.#tend();
+      }),
+    );
+  }
+
+  async #start(kind: WarmKind): Promise<Slot | undefined> {
+    try {
+      const slot = await Slot.start(this.#site, kind.pinned, kind.limits);
+      if (await slot.ready()) {
+        this.#logger?.debug({ slot: slot.place.id, image: kind.image.name }, "a warm container waits");
+        return slot;
+      }
+      await this.#bury(kind, slot);
+    } catch (error) {
+      // A daemon that is away, an image that is gone: no use in trying until a build gets through.
+      this.#warmth.forget(kind);
+      this.#logger?.warn({ err: error, image: kind.image.name }, "no warm container could be started");
+    }
+    return undefined;
+  }
+
+  /** A slot ended that nobody had taken. */
+  #lose(waiting: Waiting, slot: Slot): void {
+    if (this.#forget(waiting)) this.#background(this.#bury(waiting.kind, slot).then(() => this.#tend()));
+  }
+
+  async #bury(kind: WarmKind, slot: Slot): Promise<void> {
+    const { name } = kind.image;
+    try {
+      const { why, ownDoing } = await slot.inquire();
+      this.#logger?.warn({ slot: slot.place.id, image: name, why }, "a warm container ended by itself");
+      if (ownDoing && this.#warmth.died(kind)) {
+        this.#logger?.warn({ image: name }, "no more warm containers of this image: they end by themselves");
+      }
+    } catch (error) {
+      this.#logger?.warn({ err: error, slot: slot.place.id }, "a warm container is lost");
+    }
+    this.#remove(slot);
+  }
+
+  /** @returns whether it was still waiting */
+  #forget(waiting: Waiting): boolean {
+    const at = this.#waiting.indexOf(waiting);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    return at >= 0;
+  }
+
+  #giveUp(waiting: Waiting): void {
+    this.#forget(waiting);
+    this.#background(
+      waiting.slot.then((slot) => {
+        if (slot !== undefined) this.#remove(slot);
+      }),
+    );
+  }
+
+  #remove(slot: Slot): void {
+    this.#background(
+      slot.vacate().then((gone) => {
+        if (!gone) this.#remains.add(slot);
+      }),
+    );
+  }
+
+  #removeRemains(): void {
+    for (const slot of this.#remains) {
+      this.#remains.delete(slot);
+      this.#remove(slot);
+    }
+  }
+
+  #background(task: Promise<void>): void {
+    const tracked = task.finally(() => this.#tasks.delete(tracked));
+    this.#tasks.add(tracked);
+  }
+}
