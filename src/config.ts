@@ -14,7 +14,11 @@ interface Setting<T> {
 const settings = {
   host: text("KIISRV_HOST", "address to listen on; empty: every IPv6 and IPv4 address", ""),
   port: whole("KIISRV_PORT", "port to listen on", "3001", 0, 65535),
-  data: path("KIISRV_DATA", "directory of the databases (builds.db, stats.db, config.db) and of synced layouts", "data"),
+  data: path(
+    "KIISRV_DATA",
+    "directory of the databases (builds.db, stats.db, config.db) and of synced layouts",
+    "data",
+  ),
   layouts: path("KIISRV_LAYOUTS", "directory of the operator's own layouts", "layouts"),
   layoutsSeed: path(
     "KIISRV_LAYOUTS_SEED",

@@ -10,6 +10,7 @@ import { defaultVersion } from "../firmware/versions.ts";
 import { parseJson } from "../layout/json.ts";
 import type { Dialect } from "../layout/kll.ts";
 import { LayoutLibrary } from "../layout/library.ts";
+import { SyncedLayouts } from "../layout/synced.ts";
 import { openConfig, VersionStore } from "../store/versions.ts";
 import { type Command, type CommandWorld, usage } from "./command.ts";
 
@@ -30,7 +31,7 @@ export const plan: Command = {
   LAYOUT.json      a layout document; - reads standard input
   --version NAME   channel or version to plan for, of those kiisrv comes with [${defaultVersion}]
   --dialect NAME   KLL dialect instead of the version's own: current or legacy
-  --layouts DIR    library with the base layouts [KIISRV_LAYOUTS or ./layouts]
+  --layouts DIR    library with the base layouts [that of the server]
   --out DIR        write the KLL files there
   --digest ID      content id (sha256:…) of the toolchain image; without it the key is not the one a server computes`,
 
@@ -40,7 +41,10 @@ export const plan: Command = {
     const [file, ...rest] = positionals;
     if (file === undefined || rest.length > 0) throw usage("plan takes one layout file");
     const config = readConfig(environment);
-    const library = new LayoutLibrary(values.layouts ?? config.layouts);
+    const library =
+      values.layouts === undefined
+        ? new LayoutLibrary(config.layouts, new SyncedLayouts(...config.syncedLayouts))
+        : new LayoutLibrary(values.layouts);
     const planned = planBuild(await readRequest(file, world, values.version, readDialect(values.dialect)), {
       families,
       versions: new VersionStore(openConfig(":memory:")).all(),

@@ -1,6 +1,7 @@
-import { simpleGit } from "simple-git";
+import { GitError, simpleGit } from "simple-git";
 import { Problem } from "../errors.ts";
-import { layoutFileName } from "./library.ts";
+import { layoutFileName } from "./shelf.ts";
+import type { SyncedLayouts } from "./synced.ts";
 
 /** A commit's hash, whole or abbreviated, or the name of a tag or branch; nothing git would take for an option. */
 const revision = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -10,13 +11,24 @@ const linkMode = "120000";
 /** Reads at once: each takes a few processes, and anybody may ask. */
 const mostAtOnce = 8;
 
-/** The layout library as it was: its directory is, or lies in, a git repository. */
+/** A git repository, by a directory of it, and what makes a layout's name a path of it. */
+interface Repository {
+  directory: string;
+  prefix: string;
+}
+
+/**
+ * The layout library as it was: the operator's directory, where it is, or lies in, a git repository; and the
+ * repository of the synced library. The first that had the layout in that revision answers.
+ */
 export class LayoutHistory {
   readonly #directory: string;
+  readonly #synced: SyncedLayouts | undefined;
   #reading = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, synced?: SyncedLayouts) {
     this.#directory = directory;
+    this.#synced = synced;
   }
 
   /**
@@ -42,48 +54,63 @@ export class LayoutHistory {
   }
 
   async #read(rev: string, name: string): Promise<Buffer> {
-    const commit = await this.#commit(rev);
-    const entry = await this.#entry(commit, name);
-    if (entry?.mode !== linkMode) return this.#content(entry?.object, name);
-    const target = (await this.#content(entry.object, name)).toString();
-    const aliased = await this.#entry(commit, target);
-    return this.#content(aliased?.mode === linkMode ? undefined : aliased?.object, name);
-  }
-
-  async #commit(rev: string): Promise<string> {
-    try {
-      return (await this.#git().revparse(["--verify", "--end-of-options", `${rev}^{commit}`])).trim();
-    } catch (cause) {
-      throw new Problem("not-found", `the layout library has no revision '${rev}'`, { cause });
+    let known = false;
+    for (const repository of this.#repositories()) {
+      const commit = await findCommit(repository, rev);
+      const bytes = commit && (await readFile(repository, commit, name));
+      if (bytes) return bytes;
+      known ||= commit !== undefined;
     }
+    const missing = known
+      ? `the layout library had no layout '${name.slice(0, 100)}' in that revision`
+      : `the layout library has no revision '${rev}'`;
+    throw new Problem("not-found", missing);
   }
 
-  async #entry(commit: string, name: string): Promise<{ mode: string; object: string } | undefined> {
-    if (!layoutFileName.test(name)) return undefined;
-    const line = await this.#git().raw(["ls-tree", commit, "--", `./${name}`]);
-    const [, mode = "", object = ""] = /^(\d+) blob ([0-9a-f]+)\t/.exec(line) ?? [];
-    return object === "" ? undefined : { mode, object };
+  #repositories(): Repository[] {
+    const own = { directory: this.#directory, prefix: "./" };
+    const synced = this.#synced?.current();
+    if (synced?.repository === undefined) return [own];
+    const { folder } = synced.source;
+    return [own, { directory: synced.repository, prefix: folder === "" ? "" : `${folder}/` }];
   }
+}
 
-  async #content(object: string | undefined, name: string): Promise<Buffer> {
-    if (object === undefined) {
-      throw new Problem(
-        "not-found",
-        `the layout library had no layout '${name.slice(0, 100)}' in that revision`,
-      );
-    }
-    return Buffer.from(await this.#git().raw(["cat-file", "blob", object]));
+async function findCommit({ directory }: Repository, rev: string): Promise<string | undefined> {
+  try {
+    return (await open(directory).revparse(["--verify", "--end-of-options", `${rev}^{commit}`])).trim();
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
   }
+}
 
-  /**
-   * Made anew for each call: simple-git runs the commands of one instance one after another. The operator named the
-   * directory, so it may belong to somebody else (in a container it does).
-   */
-  #git() {
-    return simpleGit({
-      baseDir: this.#directory,
-      timeout: { block: patience },
-      config: ["safe.directory=*"],
-    });
-  }
+/** @returns undefined when there was no such file, nor an alias of one */
+async function readFile(repository: Repository, commit: string, name: string): Promise<Buffer | undefined> {
+  const entry = await findEntry(repository, commit, name);
+  if (entry?.mode !== linkMode) return entry && readBlob(repository, entry.object);
+  const target = (await readBlob(repository, entry.object)).toString();
+  const aliased = await findEntry(repository, commit, target);
+  return aliased === undefined || aliased.mode === linkMode
+    ? undefined
+    : readBlob(repository, aliased.object);
+}
+
+async function findEntry({ directory, prefix }: Repository, commit: string, name: string) {
+  if (!layoutFileName.test(name)) return undefined;
+  const line = await open(directory).raw(["ls-tree", commit, "--", prefix + name]);
+  const [, mode = "", object = ""] = /^(\d+) blob ([0-9a-f]+)\t/.exec(line) ?? [];
+  return object === "" ? undefined : { mode, object };
+}
+
+function readBlob({ directory }: Repository, object: string): Promise<Buffer> {
+  return open(directory).showBuffer(["--no-textconv", object]);
+}
+
+/**
+ * Made anew for each call: simple-git runs the commands of one instance one after another. The operator named the
+ * directory, so it may belong to somebody else (in a container it does).
+ */
+function open(directory: string) {
+  return simpleGit({ baseDir: directory, timeout: { block: patience }, config: ["safe.directory=*"] });
 }

@@ -11,9 +11,13 @@ export interface DirectoryLock {
  * Takes a directory for this process alone. The lock is SQLite's own on `lock.db` in it: the system drops it with the
  * process, however that ends, so no stale lock is ever left to clean up.
  *
+ * @param busy what to say when another process holds it
  * @throws Error for the operator when another process holds it, or the file cannot be made
  */
-export function lockDirectory(directory: string): DirectoryLock {
+export function lockDirectory(
+  directory: string,
+  busy = `another kiisrv uses ${directory}; stop it, or give this one a data directory of its own`,
+): DirectoryLock {
   const file = join(directory, "lock.db");
   let database: SQLite.Database | undefined;
   try {
@@ -22,7 +26,7 @@ export function lockDirectory(directory: string): DirectoryLock {
   } catch (error) {
     database?.close();
     const message = errorCode(error).startsWith("SQLITE_BUSY")
-      ? `another kiisrv uses ${directory}; stop it, or give this one a data directory of its own`
+      ? busy
       : `${file} cannot be locked: ${error instanceof Error ? error.message : String(error)}`;
     throw new Error(message, { cause: error });
   }

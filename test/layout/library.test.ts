@@ -38,7 +38,7 @@ describe("a layout library", () => {
       expect(library.read(name)?.bytes.toString()).toBe(plain("A"));
       expect(keyOf(name)).toBe("A");
     }
-    expect(library.names()).toEqual(["Demo-Alias.json", "Demo-Plain.json"]);
+    expect(library.view().names()).toEqual(["Demo-Alias.json", "Demo-Plain.json"]);
   });
 
   it("gives the same base until the file changes", () => {
@@ -74,14 +74,14 @@ describe("a layout library", () => {
     truncateSync(join(directory, "Huge.json"), 11 * 1024 * 1024);
     put(".Hidden.json", plain("X"));
     put("notes.txt", "");
-    expect(library.names()).toEqual(["Demo-Plain.json"]);
+    expect(library.view().names()).toEqual(["Demo-Plain.json"]);
     expect(library.read("Outside.json")).toBeUndefined();
     expect(library.read("Absolute.json")).toBeUndefined();
   });
 
   it("survives a link that leads to itself", () => {
     symlinkSync("Loop.json", join(directory, "Loop.json"));
-    expect(library.names()).toEqual(["Demo-Plain.json"]);
+    expect(library.view().names()).toEqual(["Demo-Plain.json"]);
     expect(library.read("Loop.json")).toBeUndefined();
   });
 
@@ -96,7 +96,7 @@ describe("a layout library", () => {
   );
 
   it("says so when there is no such directory", () => {
-    expect(() => new LayoutLibrary(join(root, "none")).names()).toThrow(
+    expect(() => new LayoutLibrary(join(root, "none")).view()).toThrow(
       expect.objectContaining({ code: "internal" }),
     );
   });

@@ -9,6 +9,7 @@ import { FairQueue } from "../../src/build/queue.ts";
 import { BuildService, type Requester } from "../../src/build/service.ts";
 import { families } from "../../src/firmware/families.ts";
 import { LayoutLibrary } from "../../src/layout/library.ts";
+import { SyncedLayouts } from "../../src/layout/synced.ts";
 import { ArtifactStore } from "../../src/store/artifacts.ts";
 import { BuildStore } from "../../src/store/builds.ts";
 import { type Database, openDatabase, readSchema } from "../../src/store/database.ts";
@@ -59,7 +60,8 @@ export function openHouse(options: HouseOptions = {}) {
   onTestFinished(() => closeAll(Object.values(databases)));
   const clock = { now: 0 };
   const catalog = new ImageCatalog(runner, () => clock.now);
-  const library = new LayoutLibrary(options.layouts ?? repositoryLayouts);
+  const synced = new SyncedLayouts(join(directory, "layouts"));
+  const library = new LayoutLibrary(options.layouts ?? repositoryLayouts, synced);
   const versions = new VersionStore(databases.config);
   const { limits } = context;
   const planner = new Planner({ families, versions: () => versions.all(), library, catalog, limits });
@@ -80,6 +82,7 @@ export function openHouse(options: HouseOptions = {}) {
     clock,
     catalog,
     library,
+    synced,
     versions,
     queue,
     runner,

@@ -7,6 +7,7 @@ import { offeredVersions } from "../../src/build/offer.ts";
 import { readinessChecks } from "../../src/build/readiness.ts";
 import { createApp } from "../../src/http/app.ts";
 import { LayoutHistory } from "../../src/layout/history.ts";
+import { LayoutListing } from "../../src/layout/listing.ts";
 import { type House, type HouseOptions, openHouse } from "./app.ts";
 
 export interface ServerOptions extends HouseOptions {
@@ -26,7 +27,9 @@ export interface TestServer {
 export async function openServer(options: ServerOptions = {}): Promise<TestServer> {
   const house = openHouse(options);
   const { service, artifacts, builds, library, versions, catalog, stats } = house;
-  const history = new LayoutHistory(library.directory);
+  const { synced } = house;
+  const history = new LayoutHistory(library.directory, synced);
+  const listing = new LayoutListing(library);
   const lines: string[] = [];
   const app = createApp({
     logger: pino({ level: "debug" }, { write: (line) => lines.push(line) }),
@@ -39,6 +42,8 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     layouts: {
       read: (name) => library.read(name),
       readAt: (revision, name) => history.readAt(revision, name),
+      list: () => listing.list(),
+      source: () => synced.current()?.source ?? null,
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
