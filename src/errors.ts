@@ -2,6 +2,8 @@
 export interface Complaint {
   /** Path in the posted request, e.g. `config.matrix[12].layers.1.key`; empty for the request as a whole. */
   path: string;
+  /** Of a value that is a text of many lines: the line, from 1. The message names it, too. */
+  line?: number;
   message: string;
 }
 
