@@ -181,7 +181,9 @@ export class WarmPool {
     this.#forget(waiting);
     this.#background(
       waiting.slot.then((slot) => {
-        if (slot !== undefined) this.#remove(slot);
+        if (slot === undefined) return;
+        this.#logger?.debug({ slot: slot.place.id }, "a warm container is given up");
+        this.#remove(slot);
       }),
     );
   }

@@ -9,10 +9,11 @@ export type TestImage = "hostile" | "field";
 
 /**
  * Builds one of the images tests run, under a name of its own.
+ * @param options further ones of `docker build`
  * @returns its content id, `sha256:…`
  */
-export function buildImage(name: string, image: TestImage): Promise<string> {
-  return buildDirectory(name, fileURLToPath(new URL(`images/${image}`, import.meta.url)));
+export function buildImage(name: string, image: TestImage, ...options: string[]): Promise<string> {
+  return buildDirectory(name, fileURLToPath(new URL(`images/${image}`, import.meta.url)), ...options);
 }
 
 /**

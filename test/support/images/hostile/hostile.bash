@@ -1,5 +1,22 @@
 # Builds that misbehave, one function each: BUILD [ARGUMENT...] <input directory> <archive name>
+# With --wait they are told on standard input; the image may be made to do that badly (WAITING).
 cd /mnt/builds
+
+if [ "$1" = --wait ]; then
+  case $WAITING in
+    crashes) exit 1 ;;
+    talks) echo 'waiting'; echo 'Deprecated: do not wait' ;;
+    *) echo 'waiting' ;;
+  esac
+  IFS= read -r job || exit 0
+  exec </dev/null
+  # As much of JSON as the tests' jobs need: their strings are words of the shell, too.
+  [[ $job =~ ^\{\"command\":\[(.*)\],\"environment\":\{(.*)\}\}$ ]] || exit 70
+  environment=${BASH_REMATCH[2]//\":\"/=}
+  eval "set -- ${BASH_REMATCH[1]//,/ }"
+  eval "export ${environment//\",\"/\" \"}"
+fi
+
 inputs=/mnt/config/${*: -2:1}
 
 firmware() { printf 'firmware' >kiibohd.dfu.bin; }
