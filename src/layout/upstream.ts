@@ -54,6 +54,7 @@ export async function fetchUpstream(order: FetchOrder): Promise<Fetched> {
     const git = openGit(order, signal);
     await git.raw(["init", "--quiet", "--bare", "."]);
     const hasHead = await fetchAll(git, order.address);
+    if (isTooLarge(order)) stop.abort();
     const commit = await findCommit(git, order.ref, hasHead);
     await git.raw(["update-ref", "--no-deref", "HEAD", commit]);
     const folder = (await hasFolder(git, commit)) ? layoutFolder : "";
@@ -143,11 +144,15 @@ function openGit({ repository, environment, limits }: FetchOrder, signal?: Abort
 }
 
 /** git itself takes as much as it is sent. */
-function watchSize({ repository, limits }: FetchOrder, stop: AbortController): NodeJS.Timeout {
-  const packs = join(repository, "objects/pack");
+function watchSize(order: FetchOrder, stop: AbortController): NodeJS.Timeout {
   return setInterval(() => {
-    if (existsSync(packs) && sizeOf(packs) > limits.bytes) stop.abort();
+    if (isTooLarge(order)) stop.abort();
   }, 100);
+}
+
+function isTooLarge({ repository, limits }: FetchOrder): boolean {
+  const packs = join(repository, "objects/pack");
+  return existsSync(packs) && sizeOf(packs) > limits.bytes;
 }
 
 function sizeOf(directory: string): number {
