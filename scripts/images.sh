@@ -4,5 +4,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 lock images
 step "Images"
-build_image kiisrv-controller-demo controllers/demo
+build_image kiisrv-controller-demo controllers --file controllers/demo/Dockerfile
 build_image kiisrv-emulator scripts/emulator

@@ -89,6 +89,8 @@ export class ServerProcess {
       KIISRV_TMP_CONFIG: tmpConfig,
       KIISRV_TMP_BUILDS: tmpBuilds,
       KIISRV_ARTIFACTS: artifacts,
+      // Tests count containers; those about the ones that wait turn them on.
+      KIISRV_WARM: "0",
       ...this.#environment,
     };
     const from = this.log.length;
