@@ -1,9 +1,9 @@
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Problem } from "../errors.ts";
 import { parseJson } from "./json.ts";
 import { type BaseLayout, checkBase } from "./schema.ts";
-import { findFile, listFiles, type ShelvedFile } from "./shelf.ts";
+import { findFile, listFiles, realPath, type ShelvedFile } from "./shelf.ts";
 import type { SyncedLayouts } from "./synced.ts";
 
 /** A layout file as it is served. */
@@ -33,11 +33,10 @@ export class LayoutLibrary {
     this.#synced = synced;
   }
 
-  /** @throws Problem `internal` when the operator's directory cannot be read */
+  /** A directory that is not there holds no layouts. */
   view(): LibraryView {
-    const own = realDirectory(this.directory);
-    const synced = this.#synced?.current()?.files;
-    const shelves = synced === undefined ? [own] : [own, synced];
+    const places = [realPath(this.directory), this.#synced?.current()?.files];
+    const shelves = places.filter((place) => place !== undefined);
     return {
       names: () => [...new Set(shelves.flatMap(listFiles))].sort(),
       find(name) {
@@ -69,14 +68,6 @@ export class LayoutLibrary {
     const base = readBase(name, found.path);
     this.#bases.set(name, { stamp: found.stamp, base });
     return base;
-  }
-}
-
-function realDirectory(directory: string): string {
-  try {
-    return realpathSync.native(directory);
-  } catch (cause) {
-    throw new Problem("internal", `the layout library ${directory} cannot be read`, { cause });
   }
 }
 

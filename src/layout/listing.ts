@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setImmediate as letOthersRun } from "node:timers/promises";
-import { inspectLayout } from "./inspect.ts";
+import type { Checked } from "../errors.ts";
+import { inspectLayout, type LayoutFacts } from "./inspect.ts";
 import type { LayoutLibrary } from "./library.ts";
 import type { ShelvedFile } from "./shelf.ts";
 
@@ -43,10 +44,7 @@ export class LayoutListing {
     this.#library = library;
   }
 
-  /**
-   * All layouts by name, of one moment of the library. Whoever asks while a list is being made gets that one.
-   * @throws Problem `internal` when the library cannot be read
-   */
+  /** All layouts by name, of one moment of the library. Whoever asks while a list is being made gets that one. */
   list(): Promise<(ListedLayout | BrokenLayout)[]> {
     this.#listing ??= this.#make().finally(() => {
       this.#listing = undefined;
@@ -86,7 +84,7 @@ function stem(name: string): string {
 async function readFacts({ path, bytes }: ShelvedFile): Promise<Facts> {
   // Checking takes milliseconds, and a library may have hundreds of files.
   await letOthersRun();
-  const inspected = inspectLayout(await readFile(path));
+  const inspected = await inspectFile(path);
   if (!inspected.ok) {
     const [first] = inspected.complaints;
     return { bytes, error: first?.path ? `${first.path}: ${first.message}` : (first?.message ?? "") };
@@ -101,4 +99,14 @@ async function readFacts({ path, bytes }: ShelvedFile): Promise<Facts> {
     keys,
     layers,
   };
+}
+
+/** A file that goes away, or may not be read, is no reason to show no list. */
+async function inspectFile(path: string): Promise<Checked<LayoutFacts>> {
+  try {
+    return inspectLayout(await readFile(path));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    return { ok: false, complaints: [{ path: "", message: `cannot be read (${error.code})` }] };
+  }
 }

@@ -15,6 +15,16 @@ export interface ShelvedFile {
   stamp: string;
 }
 
+/** @returns a path's links followed; undefined when it is not there */
+export function realPath(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** The names of a directory that `findFile` has, not sorted. */
 export function listFiles(directory: string): string[] {
   return readdirSync(directory).filter((name) => findFile(directory, name) !== undefined);

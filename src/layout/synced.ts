@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { realPath } from "./shelf.ts";
 
 /** What was synced. Written beside the files, in JSON. */
 const sourceSchema = z.object({
@@ -69,13 +70,4 @@ function openSynced(directory: string): SyncedLibrary {
     source,
     repository: source.commit === null ? undefined : join(directory, syncedNames.repository),
   };
-}
-
-function realPath(path: string): string | undefined {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -1,10 +1,12 @@
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { simpleGit } from "simple-git";
 import request from "supertest";
 import { describe, expect, test } from "vitest";
+import type { ListedLayout } from "../../src/layout/listing.ts";
 import { repositoryLayouts, temporaryDirectory } from "../support/app.ts";
 import { openServer } from "../support/server.ts";
+import { sync, tiny, Upstream } from "../support/upstream.ts";
 
 const standard = readFileSync(join(repositoryLayouts, "Demo-Standard.json"));
 
@@ -91,4 +93,75 @@ describe("a layout of a revision", () => {
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.text).not.toContain(house.library.directory);
   });
+});
+
+describe("the list of layouts", () => {
+  test("says what there is, and is not sent again to who has it", async () => {
+    const { url, house } = await openServer();
+    const first = await request(url).get("/layouts");
+    expect(first.status).toBe(200);
+    expect(first.headers).toMatchObject({
+      "content-type": "application/json; charset=utf-8",
+      "cache-control": "no-cache",
+    });
+    const listed = first.body.layouts.map(({ name, alias }: ListedLayout) => [name, alias]);
+    expect(listed).toEqual([
+      ["Demo-Base", undefined],
+      ["Demo-Default", "Demo-Standard"],
+      ["Demo-Standard", undefined],
+    ]);
+    expect(first.body.source).toBeNull();
+    const again = () =>
+      request(url)
+        .get("/layouts")
+        .set("If-None-Match", first.headers.etag ?? "");
+    expect(await again()).toMatchObject({ status: 304, text: "" });
+
+    const { directory } = await Upstream.create();
+    const source = await sync(join(house.directory, "layouts"), directory);
+    const { status, body } = await again();
+    expect([status, body.source, body.layouts.length]).toEqual([200, source, 6]);
+  });
+
+  test("leads to each layout", async () => {
+    const layouts = temporaryDirectory();
+    writeFileSync(join(layouts, "Demo Old.json"), tiny("One"));
+    const { url } = await openServer({ layouts });
+    const [entry] = (await request(url).get("/layouts")).body.layouts;
+    const { status, text } = await request(new URL(entry.url, `${url}/layouts`).href).get("");
+    expect([status, text]).toEqual([200, tiny("One")]);
+  });
+});
+
+test("who asks while libraries change sees one of them, whole", { timeout: 60_000 }, async () => {
+  const { url, house } = await openServer();
+  const upstream = await Upstream.create();
+  await upstream.git.rm(["-r", "layouts"]);
+  mkdirSync(join(upstream.directory, "layouts"));
+  for (const version of ["one", "two"]) {
+    for (let number = 0; number < 30; number++)
+      upstream.write(`${version}-${number}.json`, tiny("Many", version));
+    await upstream.commit();
+    await upstream.git.tag([version]);
+    await upstream.git.rm(["-r", "layouts"]);
+    mkdirSync(join(upstream.directory, "layouts"), { recursive: true });
+  }
+  const place = join(house.directory, "layouts");
+  await sync(place, upstream.directory, { ref: "one" });
+  let syncing = true;
+  const changes = (async () => {
+    for (const ref of ["two", "one", "two"]) await sync(place, upstream.directory, { ref });
+    syncing = false;
+  })();
+  const seen = new Set<string>();
+  while (syncing) {
+    const { body } = await request(url).get("/layouts");
+    const many = body.layouts.filter(({ layout }: ListedLayout) => layout === "Many");
+    expect(many).toHaveLength(30);
+    const variants = new Set<string>(many.map(({ variant }: ListedLayout) => variant));
+    expect(variants.size).toBe(1);
+    for (const variant of variants) seen.add(variant);
+  }
+  await changes;
+  expect([...seen].sort()).toEqual(["one", "two"]);
 });

@@ -48,7 +48,8 @@ describe("an address of layouts", () => {
 
   test("keeps its credentials to itself, however git words them", () => {
     const address = readAddress("https://ada:p%40ss@example.org/a?token=t0ken");
-    const said = "cannot access 'https://ada:p%40ss@example.org/a?token=t0ken': ada, p@ss, p%40ss, token=t0ken";
+    const said =
+      "cannot access 'https://ada:p%40ss@example.org/a?token=t0ken': ada, p@ss, p%40ss, token=t0ken";
     const told = withoutCredentials(said, address);
     expect(told).toContain("'https://example.org/a'");
     for (const secret of ["ada", "p@ss", "p%40ss", "t0ken"]) expect(told).not.toContain(secret);

@@ -58,7 +58,9 @@ describe("a folder of layouts", () => {
   ])("is refused for an alias of %j", async (target) => {
     const checked = checkFolder([file("Tiny-One.json"), link("A.json", target)]);
     await expect(checked).rejects.toMatchObject({
-      complaints: [{ path: "A.json", message: expect.stringMatching(/^is an alias of '[\x20-\x7e]{0,100}'/) }],
+      complaints: [
+        { path: "A.json", message: expect.stringMatching(/^is an alias of '[\x20-\x7e]{0,100}'/) },
+      ],
     });
   });
 
@@ -71,7 +73,10 @@ describe("a folder of layouts", () => {
   ])("is refused for aliases that lead round: %j", async (pairs) => {
     const links = pairs.map(([from, to]) => link(`${from}.json`, `${to}.json`));
     await expect(checkFolder([file("C.json"), ...links])).rejects.toMatchObject({
-      complaints: pairs.map(([from]) => ({ path: `${from}.json`, message: expect.stringContaining("round") })),
+      complaints: pairs.map(([from]) => ({
+        path: `${from}.json`,
+        message: expect.stringContaining("round"),
+      })),
     });
   });
 
