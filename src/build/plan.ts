@@ -1,8 +1,9 @@
 import { type Complaint, Problem } from "../errors.ts";
-import { type Family, findFamily, unknownBoard } from "../firmware/family.ts";
+import { type Family, findFamily, toolchainName, unknownBoard } from "../firmware/family.ts";
 import { chooseVersion, type FirmwareVersion, imageName } from "../firmware/versions.ts";
 import { isObject, type JsonValue } from "../layout/json.ts";
 import { baseFileName, boardName, type Dialect, generateKll, type Kll, surplusKeys } from "../layout/kll.ts";
+import type { Origins } from "../layout/origins.ts";
 import { type BaseLayout, checkHeader, checkLayout, type Layout } from "../layout/schema.ts";
 import { buildKey } from "../spec/key.ts";
 import { type ArtifactName, artifactName } from "../spec/names.ts";
@@ -36,6 +37,8 @@ export interface Plan {
   spec: BuildSpec;
   key: string;
   kll: Kll;
+  /** By the files' names in the spec. */
+  origins: Origins;
   name: ArtifactName;
   layout: Layout;
   version: FirmwareVersion;
@@ -72,6 +75,7 @@ export function planBuild(request: PlanRequest, context: PlanContext): Plan {
     spec,
     key: buildKey(spec),
     kll: kll.value,
+    origins: Object.fromEntries(kll.value.files.map((file) => [toolchainName(file), file.origins])),
     name: artifactName(boardName(header), header.Layout),
     layout: checked.value,
     version,

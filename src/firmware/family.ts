@@ -2,7 +2,7 @@ import type { Complaint } from "../errors.ts";
 import { boardName, type KllFile, variantName } from "../layout/kll.ts";
 import type { Layout } from "../layout/schema.ts";
 import { artifactName, documentFileName } from "../spec/names.ts";
-import type { BuildSpec, InputFile, Limits } from "../spec/spec.ts";
+import type { BuildSpec, Limits } from "../spec/spec.ts";
 
 /** What a family is given to plan a build from. */
 export interface PlanInput {
@@ -44,7 +44,7 @@ export interface BoardBuild {
 /** The spec every family shares: the environment and arguments of the controller images in the field. */
 export function containerSpec(build: BoardBuild, input: PlanInput): BuildSpec {
   const { header } = input.layout;
-  const files = input.kll.map(toolchainFile);
+  const files = input.kll.map((file) => ({ name: toolchainName(file), text: file.text }));
   const [base, ...partials] = files.map((file) => file.name.slice(0, -".kll".length));
   const document = documentFileName(artifactName(boardName(header), header.Layout));
   return {
@@ -64,7 +64,7 @@ export function containerSpec(build: BoardBuild, input: PlanInput): BuildSpec {
   };
 }
 
-/** Lists of maps are separated by spaces, so a map's own name cannot hold one. */
-function toolchainFile(file: KllFile): InputFile {
-  return { name: file.name.replaceAll(" ", "_"), text: file.text };
+/** A KLL file's name in the spec: lists of maps are separated by spaces, so a map's own name cannot hold one. */
+export function toolchainName(file: KllFile): string {
+  return file.name.replaceAll(" ", "_");
 }

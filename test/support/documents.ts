@@ -54,6 +54,7 @@ export const bases: Record<string, unknown> = {
   "WhiteFox-Plain.json": base("ESC", "A"),
   "WhiteFox-Plain.lts.json": base("ESC"),
   "MD1.1-Plain.json": base("ESC", "A"),
+  "K-Type-Plain.json": base("ESC", "A", "B"),
   "MDErgo1-Plain.json": base("ESC", "A"),
 };
 

@@ -1,0 +1,99 @@
+import type { Complaint } from "../errors.ts";
+import { complain, type SourceLine, type Sources } from "./sources.ts";
+
+/**
+ * What kll (0.5.7.x) prints when it fails. Faults it notices while it reads a file it tells in one or more lines, the
+ * last of which names file and line of the statement. On the rest it gives up with no more than a name, or a traceback.
+ */
+
+/** `ERROR: OperationSpecificsStage:parse -> …@['MD1', '1-Hacker-0']_processed.kll:30`: it splits names at dots. */
+const statement = /^ERROR: \w+:\w+ -> .*@\['(.+)'\]_processed\.kll:(\d+)$/;
+
+/** What is wrong with the statement named further down. */
+const located: [pattern: RegExp, message: (match: string[], statement: string) => string][] = [
+  [
+    /^ERROR: '(.*)' \(.*\) is an invalid USB HID Code Lookup/,
+    ([, name = ""], text) => unknownKey(name, text),
+  ],
+  [
+    /^ERROR: '(.*)' is not a valid modifier arg for '(.*)'$/,
+    ([, value, name]) => `'${value}' is no value of '${name}'`,
+  ],
+  [/^ERROR: '(.*)' is not a valid modifier (?!arg for)/, ([, name]) => `unknown setting '${name}'`],
+  [/^got unexpected token: <EOF>$/, () => "the statement ends too early"],
+  [/^got unexpected token: [\d,-]+: \w+ '(.*)'$/, ([, token]) => `unexpected ${token}`],
+  [/^LexerError cannot tokenize data: \d+,\d+: "(.*)"$/, ([, text]) => `cannot be read: ${text?.trim()}`],
+];
+
+/** What is wrong wherever a word or call stands. */
+const unlocated: [
+  pattern: RegExp,
+  word: (match: string[]) => string,
+  message: (match: string[]) => string,
+][] = [
+  [
+    /^ERROR: incorrect number of arguments for (\w+)(\(.*\))\. Expected (\d+) Got (\d+)$/,
+    ([, name = "", call = ""]) => name + call,
+    ([, name, , expected, got]) => `'${name}' takes ${plural(Number(expected), "argument")}, not ${got}`,
+  ],
+  [
+    /^ERROR: '(.*)' is an incorrect (?:sub)?argument for '(.*)', should be a '.*'$/,
+    ([, value = "", name = ""]) => `${name}:${value}`,
+    ([, value, name]) => `'${value}' is no value of '${name}'`,
+  ],
+  [/^KeyError: '(\w+)'$/, ([, name = ""]) => `${name}(`, ([, name]) => `unknown capability '${name}'`],
+  [
+    /ComposeException: '(.+)' is not defined as a composition/,
+    ([, character = ""]) => character,
+    ([, character]) => `no key types '${character}'`,
+  ],
+];
+
+/** Finds kll's complaints in the lines of a build log. */
+export function kllComplaints(lines: readonly string[], sources: Sources): Complaint[] {
+  const unexplained = () => "cannot be read";
+  let explain: (statement: string) => string = unexplained;
+  return lines.flatMap((line) => {
+    const [, parts, number] = statement.exec(line) ?? [];
+    if (parts !== undefined) {
+      const at = sources.at(`${parts.replaceAll("', '", ".")}.kll`, Number(number));
+      const complaints = at ? [complain(at, explain(at.text))] : [];
+      explain = unexplained;
+      return complaints;
+    }
+    for (const [pattern, message] of located) {
+      const match = pattern.exec(line);
+      if (match) explain = (text) => message(match, text);
+    }
+    return line.startsWith("OverflowError: int too big") ? tooLarge(sources) : named(line, sources);
+  });
+}
+
+function named(line: string, sources: Sources): Complaint[] {
+  for (const [pattern, word, message] of unlocated) {
+    const match = pattern.exec(line);
+    if (match) return sources.withWord(word(match)).map((at) => complain(at, message(match)));
+  }
+  return [];
+}
+
+/** kll does not say which number it was: it is told where only one comes into question. */
+function tooLarge(sources: Sources): Complaint[] {
+  const calls = sources.matching((code) =>
+    [...code.matchAll(/\w\(([^()]*)\)/g)].some(([, list]) => list?.split(",").some((n) => Number(n) > 255)),
+  );
+  const [only, ...others] = calls;
+  return only && others.length === 0 ? [complain(only, "a number is too large for the capability")] : [];
+}
+
+/** What the pages of key names are called. */
+const pages: Record<string, string> = { CONS: "consumer key", SYS: "system key" };
+
+function unknownKey(name: string, text: SourceLine["text"]): string {
+  const page = Object.keys(pages).find((prefix) => text.includes(`${prefix}"${name}"`));
+  return `unknown ${(page && pages[page]) ?? "key"} '${name}'`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,79 @@
+import { stripVTControlCharacters } from "node:util";
+import type { Complaint } from "../errors.ts";
+import { maxComplaints } from "../layout/json.ts";
+import { compilerComplaints, directComplaints, overflowComplaints } from "./compilerMessages.ts";
+import { kllComplaints } from "./kllMessages.ts";
+import type { Sources } from "./sources.ts";
+
+/** Longer lines are cut: what explains a failure stands at the beginning. */
+const longestLine = 2000;
+const longestMessage = 300;
+
+/**
+ * What the log of a failed build says is wrong with the layout; empty where nothing in it leads back there. Whether a
+ * build failed must be known already: the logs of good builds hold errors, too.
+ *
+ * @param root the path of the layout as a whole, e.g. for a firmware that is too big
+ */
+export function trace(log: string, sources: Sources, root: string): Complaint[] {
+  const lines = linesOf(log);
+  const complaints: Complaint[] = [];
+  // From the surest to the vaguest: of a place that one has spoken of, the next has nothing to add.
+  for (const found of [
+    directComplaints(lines, sources),
+    kllComplaints(lines, sources),
+    overflowComplaints(lines, root),
+    distinct(compilerComplaints(lines, sources), placeOf),
+  ]) {
+    const places = new Set(complaints.map(placeOf));
+    complaints.push(...found.filter((one) => !places.has(placeOf(one))));
+  }
+  return distinct(complaints, (one) => `${placeOf(one)} ${one.message}`)
+    .slice(0, maxComplaints)
+    .map((one) => ({ ...one, message: short(one.message) }));
+}
+
+/** Lines that speak of errors and explain none; kll prints the first two kinds on good builds. */
+const noise = [
+  /^ERROR: \S+\.kll$/,
+  /possibly incompatible KLL expressions/,
+  /^ERROR: Invalid stage status/,
+  /^ERROR: \w+:\w+ -> /,
+  /^collect2: error:/,
+  /^(?:FAILED|ninja|make(?:\[\d+\])?): /,
+];
+
+/** What may explain a failure, the best first. */
+const telling = [/(?:^|\s)(?:fatal )?error: /i, /^[\w.]*(?:Error|Exception)\b/, /^CMake Error/];
+
+/** The line of a failed build's log that tells a person most; undefined for an empty log. */
+export function tellingLine(log: string): string | undefined {
+  const lines = linesOf(log).filter((line) => !noise.some((pattern) => pattern.test(line)));
+  for (const pattern of telling) {
+    const found = lines.find((line) => pattern.test(line));
+    if (found !== undefined) return short(found);
+  }
+  const last = lines.findLast((line) => /\S/.test(line));
+  return last === undefined ? undefined : short(last);
+}
+
+function linesOf(log: string): string[] {
+  return log.split("\n").map((line) => stripVTControlCharacters(line.slice(0, longestLine)).trimEnd());
+}
+
+/** The first complaint of each key. */
+function distinct(complaints: readonly Complaint[], key: (complaint: Complaint) => string): Complaint[] {
+  const first = new Map<string, Complaint>();
+  for (const one of complaints) if (!first.has(key(one))) first.set(key(one), one);
+  return [...first.values()];
+}
+
+function placeOf({ path, line }: Complaint): string {
+  return `${path}:${line ?? ""}`;
+}
+
+/** As it may be shown: without control characters, not longer than a few lines. */
+function short(text: string): string {
+  const plain = text.replace(/\p{Cc}+/gu, " ").trim();
+  return plain.length <= longestMessage ? plain : `${plain.slice(0, longestMessage).toWellFormed()}…`;
+}
