@@ -20,8 +20,8 @@ import { LayoutListing } from "./layout/listing.ts";
 import { SyncedLayouts } from "./layout/synced.ts";
 import { createDockerRunner } from "./runner/docker.ts";
 import { ArtifactStore } from "./store/artifacts.ts";
-import { BuildStore } from "./store/builds.ts";
-import { type Database, openDatabase, readSchema } from "./store/database.ts";
+import { BuildStore, openBuilds } from "./store/builds.ts";
+import type { Database } from "./store/database.ts";
 import { lockDirectory } from "./store/lock.ts";
 import { installation } from "./store/meta.ts";
 import { openStats, StatsStore } from "./store/stats.ts";
@@ -160,7 +160,7 @@ function openStores(config: Config, held: Held) {
     held.push(() => database.close());
     return database;
   };
-  const identity = kept(openDatabase(file("builds.db"), readSchema("builds"), { durable: true }));
+  const identity = kept(openBuilds(file("builds.db"), { durable: true }));
   return {
     identity,
     builds: new BuildStore(identity),

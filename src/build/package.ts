@@ -1,4 +1,5 @@
 import { ZipArchive } from "archiver";
+import type { Complaint } from "../errors.ts";
 import type { OutputFile } from "../runner/runner.ts";
 import type { InputFile } from "../spec/spec.ts";
 
@@ -9,17 +10,22 @@ export interface PackageContent {
   files: readonly InputFile[];
   /** The run's log, for builds that write none of their own. */
   log: string;
+  /** Put before the log, whoever wrote it; lines. */
+  summary: readonly string[];
+  /** What is wrong with the layout, as the answer tells it; null for a build that succeeded. */
+  failure: { reason: string; errors: readonly Complaint[] } | null;
 }
 
 type Entry = readonly [path: string, bytes: Buffer];
 
 const buildLog = "log/build.log";
+const errorList = "log/errors.json";
 /** What every unpacking tool, on any system, takes for the same plain relative path. */
 const plainPath = /^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[\w.+@=,-][\w.+@=, -]*(?:\/[\w.+@=,-][\w.+@=, -]*)*$/;
 
 /**
  * Packs a build as clients expect it: outputs, document and KLL files at the top, the KLL files under `kll/` once more,
- * headers and logs under `log/`, and always `log/build.log`.
+ * headers and logs under `log/`, always `log/build.log`, and `log/errors.json` when the build failed.
  *
  * Outputs are hostile: one that would take the place of the document, a KLL file or another output, or whose name is no
  * plain relative path, is left out. The same content gives the same bytes, whatever its order and the time zone.
@@ -28,7 +34,7 @@ export async function packageBuild(content: PackageContent): Promise<Buffer> {
   return zip(arrange(content).sort(byPath));
 }
 
-function arrange({ outputs, files, log }: PackageContent): Entry[] {
+function arrange({ outputs, files, log, summary, failure }: PackageContent): Entry[] {
   const inputs = files.flatMap(({ name, text }): Entry[] => {
     const bytes = Buffer.from(text);
     return name.endsWith(".kll")
@@ -43,15 +49,26 @@ function arrange({ outputs, files, log }: PackageContent): Entry[] {
   const moved = written
     .filter(([path]) => placeOf(path) !== path)
     .map(([path, bytes]): Entry => [placeOf(path), bytes]);
-  const logs = [...inPlace, ...moved].filter(([path]) => path === buildLog);
+  const [ownLog] = [...inPlace, ...moved].filter(([path]) => path === buildLog);
+  const wholeLog = headed(summary, ownLog?.[1] ?? Buffer.from(log));
+  const findings: Entry[] = failure ? [[errorList, jsonFile(failure)]] : [];
   const reserved = new Places();
   for (const [path] of inputs) reserved.claim(path.toLowerCase());
   const taken = new Places();
   // The first to claim a place keeps it. The inputs' places are kept on file systems that ignore case, too.
-  const rest = [...logs, [buildLog, Buffer.from(log)] as const, ...inPlace, ...moved].filter(
+  const rest = [[buildLog, wholeLog] as const, ...findings, ...inPlace, ...moved].filter(
     ([path]) => plainPath.test(path) && reserved.free(path.toLowerCase()) && taken.claim(path),
   );
   return [...inputs, ...rest];
+}
+
+/** A log below what is to be read first. */
+function headed(summary: readonly string[], log: Buffer): Buffer {
+  return summary.length === 0 ? log : Buffer.concat([Buffer.from(`${summary.join("\n")}\n\n`), log]);
+}
+
+function jsonFile(value: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Where an output goes: headers and logs under `log/`, all others where the build put them. */

@@ -3,6 +3,7 @@ import type { Complaint } from "../errors.ts";
 import type { Family } from "../firmware/family.ts";
 import { type FirmwareVersion, imageName } from "../firmware/versions.ts";
 import type { LayoutLibrary } from "../layout/library.ts";
+import type { Origins } from "../layout/origins.ts";
 import type { BaseLayout } from "../layout/schema.ts";
 import type { ArtifactName } from "../spec/names.ts";
 import type { BuildSpec, Limits } from "../spec/spec.ts";
@@ -24,6 +25,7 @@ export interface PlanSummary {
 
 export interface PlannedBuild extends PlanSummary {
   spec: BuildSpec;
+  origins: Origins;
 }
 
 interface Remembered {
@@ -85,7 +87,7 @@ export class Planner {
       baseLayout: (fileName) => library.base(fileName),
       imageDigest: (name) => catalog.require(name).digest,
     });
-    const { key, name, version, spec, layout, kll, baseFile, base } = plan;
+    const { key, name, version, spec, origins, layout, kll, baseFile, base } = plan;
     const { files, warnings } = kll;
     const summary = {
       key,
@@ -97,7 +99,7 @@ export class Planner {
     };
     const digest = spec.image.digest;
     if (digest !== null) this.#remember(bodyHash(body), { summary, digest, baseFile, base });
-    return { ...summary, spec };
+    return { ...summary, spec, origins };
   }
 
   /** An operator may point a channel elsewhere while the server runs. */

@@ -8,6 +8,7 @@ import type { ArtifactStore } from "../store/artifacts.ts";
 import type { BuildStore, OpenBuild } from "../store/builds.ts";
 import type { StatsStore } from "../store/stats.ts";
 import { freshEnough, type ImageCatalog } from "./catalog.ts";
+import { type Outcome, readOutcome, summarize } from "./outcome.ts";
 import { packageBuild } from "./package.ts";
 import type { PlannedBuild, Planner, PlanSummary } from "./planner.ts";
 import type { FairQueue } from "./queue.ts";
@@ -27,6 +28,7 @@ export interface BuildAnswer {
   key: string;
   fileName: string;
   success: boolean;
+  outcome: Outcome;
   /** Answered without a run of its own. */
   cached: boolean;
   /** What of the layout was left out on purpose. */
@@ -47,12 +49,13 @@ export interface ServiceParts {
 interface Built {
   success: boolean;
   fileName: string;
+  outcome: Outcome;
   /** Wall time of the run; null when this was found, not run. */
   milliseconds: number | null;
 }
 
 /** A row that runs, or is about to. */
-type Job = Pick<OpenBuild, "id" | "key" | "board" | "layout" | "client" | "spec">;
+type Job = Pick<OpenBuild, "id" | "key" | "board" | "layout" | "client" | "spec" | "origins">;
 
 /** Time an aborted run has to clear up, milliseconds. */
 const abortTime = 10_000;
@@ -101,8 +104,9 @@ export class BuildService {
     const milliseconds = shared ? null : built.milliseconds;
     // When the answer is on its way: nobody should wait for being counted.
     setImmediate(() => this.#count(plan, requester, built.success, milliseconds));
-    const { success, fileName } = built;
-    return { key: plan.key, fileName, success, cached: milliseconds === null, warnings: plan.warnings };
+    const { success, fileName, outcome } = built;
+    const { key, warnings } = plan;
+    return { key, fileName, success, outcome, cached: milliseconds === null, warnings };
   }
 
   /** Runs what a former life of the server left unfinished. Never rejects. */
@@ -140,9 +144,11 @@ export class BuildService {
     const { builds, artifacts } = this.#parts;
     const row = builds.cached(key);
     if (!row?.artifact) return undefined;
+    const { status, reason, errors, size } = row;
     const { name } = row.artifact;
     if (await artifacts.find(name)) {
-      return { success: row.status === "succeeded", fileName: name, milliseconds: null };
+      const outcome = { reason, errors, size };
+      return { success: status === "succeeded", fileName: name, outcome, milliseconds: null };
     }
     builds.forget(name);
     return undefined;
@@ -152,12 +158,12 @@ export class BuildService {
    * From here on the build is a row and will have an outcome. What cannot begin is refused: while no daemon answers
    * nothing runs that would fill the queue, and the rows of those who keep asking would have no bound.
    */
-  #accept({ key, name, version, spec }: PlannedBuild, client: string): Job {
+  #accept({ key, name, version, spec, origins }: PlannedBuild, client: string): Job {
     const { catalog, queue, builds } = this.#parts;
     if (catalog.lastFault) throw catalog.lastFault;
     const waiting = queue.size.waiting + 1;
     queue.assertRoom(client, Math.ceil((waiting * this.#usual) / 1000 / queue.concurrency));
-    const job = { id: randomUUID(), key, board: name.board, layout: name.layout, client, spec };
+    const job = { id: randomUUID(), key, board: name.board, layout: name.layout, client, spec, origins };
     const { container, name: versionName } = version;
     builds.create({ ...job, version: versionName, container, image: spec.image.digest ?? "" });
     return job;
@@ -189,17 +195,26 @@ export class BuildService {
   /** Packs the outputs, publishes the zip and gives the row its outcome. */
   async #conclude(job: Job, result: RunResult): Promise<Built> {
     const { builds, artifacts, logger } = this.#parts;
-    const { status, reason } = result;
+    const { status } = result;
     const milliseconds = Math.round(result.milliseconds);
     if (status === "cancelled") throw shuttingDown();
     const success = status === "succeeded";
-    const log = success ? result.log : `${result.log}\nkiisrv: ${reason}\n`;
-    const zip = await packageBuild({ outputs: result.outputs, files: job.spec.files, log });
+    const log = success ? result.log : `${result.log}\nkiisrv: ${result.reason}\n`;
+    const outcome = readOutcome(result, job.spec, job.origins);
+    const { reason, errors } = outcome;
+    const zip = await packageBuild({
+      outputs: result.outputs,
+      files: job.spec.files,
+      log,
+      summary: summarize(outcome),
+      failure: success ? null : { reason, errors },
+    });
     const artifact = await artifacts.publish(zipName(job, status), zip);
-    builds.finish(job.id, { status, milliseconds, artifact, reason, log });
+    builds.finish(job.id, { ...outcome, status, milliseconds, artifact, log });
     this.#usual = 0.8 * this.#usual + 0.2 * milliseconds;
-    logger.info({ build: job.id, status, reason, milliseconds, bytes: artifact.bytes }, "build ends");
-    return { success, fileName: artifact.name, milliseconds };
+    const told = { status, reason, errors: errors.length, milliseconds, bytes: artifact.bytes };
+    logger.info({ build: job.id, ...told }, "build ends");
+    return { success, fileName: artifact.name, outcome, milliseconds };
   }
 
   /** After a fault: what a stop or the daemon broke off stays to be built, anything else has failed for good. */

@@ -3,7 +3,7 @@ import { canonicalJson } from "../layout/json.ts";
 import type { BuildSpec } from "./spec.ts";
 
 /** Goes up whenever the same spec would be packed into different bytes, so that old cache entries end. */
-const keyVersion = 1;
+const keyVersion = 2;
 
 /**
  * The cache key of a spec: SHA-256 (64 hex digits) of its canonical form.

@@ -1,5 +1,8 @@
+import type { Complaint } from "../errors.ts";
+import type { Origins } from "../layout/origins.ts";
+import type { SizeReport } from "../spec/size.ts";
 import type { BuildSpec } from "../spec/spec.ts";
-import type { Database } from "./database.ts";
+import { columnsOf, type Database, type DatabaseOptions, openDatabase, readSchema } from "./database.ts";
 import { stored } from "./faults.ts";
 import { tail } from "./tail.ts";
 
@@ -27,6 +30,8 @@ export interface NewBuild {
   /** Who asked: a keyed hash. */
   client: string;
   spec: BuildSpec;
+  /** Of the spec's KLL files. */
+  origins: Origins;
 }
 
 export interface StoredArtifact {
@@ -43,12 +48,16 @@ export interface BuildOutcome {
   artifact: StoredArtifact | null;
   /** One sentence for a person; empty on success. */
   reason: string;
+  /** What is wrong with the layout, as far as the run told; by default nothing. */
+  errors?: readonly Complaint[];
+  /** By default unknown. */
+  size?: SizeReport | null;
   /** The run's log; its last 8 KiB are kept. */
   log: string;
 }
 
 /** A build as it stands. Times are milliseconds since 1970. */
-export interface BuildRow extends Omit<NewBuild, "spec"> {
+export interface BuildRow extends Omit<NewBuild, "spec" | "origins"> {
   status: BuildStatus;
   /** How often it was started. */
   attempts: number;
@@ -58,6 +67,8 @@ export interface BuildRow extends Omit<NewBuild, "spec"> {
   milliseconds: number | null;
   artifact: StoredArtifact | null;
   reason: string;
+  errors: Complaint[];
+  size: SizeReport | null;
 }
 
 /** A build with the tail of its log, which is long and seldom wanted. */
@@ -68,6 +79,7 @@ export interface LoggedBuild extends BuildRow {
 /** A build that was asked for and has no outcome yet. */
 export interface OpenBuild extends BuildRow {
   spec: BuildSpec;
+  origins: Origins;
 }
 
 /** A build that was under way this often when the server died is not tried again. */
@@ -75,14 +87,30 @@ export const maxAttempts = 3;
 const logBytes = 8 * 1024;
 
 const fields = `id, key, status, board, layout, version, container, image, client, attempts, created, started, finished,
-  milliseconds, artifact, bytes, sha256, reason`;
+  milliseconds, artifact, bytes, sha256, reason, errors, size`;
 const isOpen = "status IN ('queued', 'running')";
 
-type Columns = Omit<BuildRow, "artifact"> & {
+type Columns = Omit<BuildRow, "artifact" | "errors" | "size"> & {
   artifact: string | null;
   bytes: number | null;
   sha256: string | null;
+  errors: string;
+  size: string | null;
 };
+
+/** Opens the builds; an older program's table gets the columns it lacks. */
+export function openBuilds(file: string, options: Pick<DatabaseOptions, "durable"> = {}): Database {
+  return openDatabase(file, readSchema("builds"), { ...options, migrate: addFindings });
+}
+
+function addFindings(database: Database): void {
+  const columns = columnsOf(database, "Builds");
+  if (columns.length === 0 || columns.includes("errors")) return;
+  database.exec(`
+    ALTER TABLE Builds ADD COLUMN origins TEXT CHECK (origins IS NULL OR json_valid(origins));
+    ALTER TABLE Builds ADD COLUMN errors TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(errors));
+    ALTER TABLE Builds ADD COLUMN size TEXT CHECK (size IS NULL OR json_valid(size));`);
+}
 
 /**
  * The builds that were asked for, one row each. A row is created `queued`, goes to `running` and then to one of the
@@ -101,8 +129,9 @@ export class BuildStore {
   }
 
   create(build: NewBuild): void {
-    const { spec, ...columns } = build;
-    const row = { ...columns, spec: JSON.stringify(spec), created: this.#now() };
+    const { spec, origins, ...columns } = build;
+    const texts = { spec: JSON.stringify(spec), origins: JSON.stringify(origins) };
+    const row = { ...columns, ...texts, created: this.#now() };
     stored(() => this.#statements.create.run(row));
   }
 
@@ -114,7 +143,7 @@ export class BuildStore {
 
   /** Gives a queued or running build its outcome. */
   finish(id: string, outcome: BuildOutcome): void {
-    const { artifact, log, ...rest } = outcome;
+    const { artifact, errors = [], size = null, log, ...rest } = outcome;
     const row = {
       ...rest,
       id,
@@ -122,6 +151,8 @@ export class BuildStore {
       artifact: artifact?.name ?? null,
       bytes: artifact?.bytes ?? null,
       sha256: artifact?.sha256 ?? null,
+      errors: JSON.stringify(errors),
+      size: size && JSON.stringify(size),
       log: tail(log, logBytes),
     };
     const { changes } = stored(() => this.#statements.finish.run(row));
@@ -144,18 +175,22 @@ export class BuildStore {
   /** The builds that are queued or running, oldest first: at start, those that the last process left behind. */
   interrupted(): OpenBuild[] {
     const rows = stored(() => this.#statements.interrupted.all());
-    return rows.map(({ spec, ...row }) => ({ ...withArtifact(row), spec: JSON.parse(spec) as BuildSpec }));
+    return rows.map(({ spec, origins, ...row }) => ({
+      ...decoded(row),
+      spec: JSON.parse(spec) as BuildSpec,
+      origins: JSON.parse(origins ?? "{}") as Origins,
+    }));
   }
 
   /** The newest build of this key whose outcome repeats itself (it succeeded or failed) and whose artifact is kept. */
   cached(key: string): BuildRow | undefined {
     const row = stored(() => this.#statements.cached.get(key));
-    return row && withArtifact(row);
+    return row && decoded(row);
   }
 
   find(id: string): LoggedBuild | undefined {
     const row = stored(() => this.#statements.find.get(id));
-    return row && withArtifact(row);
+    return row && decoded(row);
   }
 
   /** The artifact of that name, as it was published. */
@@ -165,7 +200,7 @@ export class BuildStore {
 
   /** The newest builds, newest first. */
   recent(limit: number): BuildRow[] {
-    return stored(() => this.#statements.recent.all(Math.max(0, Math.trunc(limit)))).map(withArtifact);
+    return stored(() => this.#statements.recent.all(Math.max(0, Math.trunc(limit)))).map(decoded);
   }
 
   /**
@@ -180,14 +215,16 @@ export class BuildStore {
 function prepare(database: Database) {
   return {
     create: database.prepare(`
-      INSERT INTO Builds (id, key, status, board, layout, version, container, image, client, created, spec)
-      VALUES (@id, @key, 'queued', @board, @layout, @version, @container, @image, @client, @created, @spec)`),
+      INSERT INTO Builds (id, key, status, board, layout, version, container, image, client, created, spec, origins)
+      VALUES (@id, @key, 'queued', @board, @layout, @version, @container, @image, @client, @created, @spec,
+        @origins)`),
     start: database.prepare(`
       UPDATE Builds SET status = 'running', started = @now, attempts = attempts + 1
       WHERE id = @id AND status = 'queued'`),
     finish: database.prepare(`
       UPDATE Builds SET status = @status, finished = @now, milliseconds = @milliseconds, artifact = @artifact,
-        bytes = @bytes, sha256 = @sha256, reason = @reason, log = @log, spec = NULL
+        bytes = @bytes, sha256 = @sha256, reason = @reason, errors = @errors, size = @size, log = @log,
+        spec = NULL, origins = NULL
       WHERE id = @id AND ${isOpen}`),
     stop: database.prepare<[{ id: string }], { status: "queued" }>(`
       UPDATE Builds SET status = 'queued', started = NULL, attempts = attempts - (status = 'running')
@@ -198,10 +235,11 @@ function prepare(database: Database) {
         started  = iif(attempts < ${maxAttempts}, NULL, started),
         finished = iif(attempts < ${maxAttempts}, NULL, @now),
         spec     = iif(attempts < ${maxAttempts}, spec, NULL),
+        origins  = iif(attempts < ${maxAttempts}, origins, NULL),
         reason   = iif(attempts < ${maxAttempts}, '', 'broken off ${maxAttempts} times: the server or its Docker daemon stopped while this was built')
       WHERE id = @id AND ${isOpen} RETURNING status`),
-    interrupted: database.prepare<[], Columns & { spec: string }>(
-      `SELECT ${fields}, spec FROM Builds WHERE ${isOpen} ORDER BY number`,
+    interrupted: database.prepare<[], Columns & { spec: string; origins: string | null }>(
+      `SELECT ${fields}, spec, origins FROM Builds WHERE ${isOpen} ORDER BY number`,
     ),
     cached: database.prepare<[string], Columns>(`
       SELECT ${fields} FROM Builds
@@ -220,8 +258,13 @@ function prepare(database: Database) {
   };
 }
 
-/** Makes one value of an artifact's three columns. */
-function withArtifact<Row extends Columns>({ artifact: name, bytes, sha256, ...row }: Row) {
+/** A row as the program has it: of the artifact's three columns one value, of JSON texts what they say. */
+function decoded<Row extends Columns>({ artifact: name, bytes, sha256, errors, size, ...row }: Row) {
   const kept = name !== null && bytes !== null && sha256 !== null;
-  return { ...row, artifact: kept ? { name, bytes, sha256 } : null };
+  return {
+    ...row,
+    artifact: kept ? { name, bytes, sha256 } : null,
+    errors: JSON.parse(errors) as Complaint[],
+    size: size === null ? null : (JSON.parse(size) as SizeReport),
+  };
 }

@@ -21,7 +21,13 @@ const inputs = {
 };
 
 const output = (name: string, text = `<${name}>`) => ({ name, bytes: Buffer.from(text) });
-const build = (...outputs: PackageContent["outputs"]): PackageContent => ({ outputs, files, log: "run log" });
+const build = (...outputs: PackageContent["outputs"]): PackageContent => ({
+  outputs,
+  files,
+  log: "run log",
+  summary: [],
+  failure: null,
+});
 
 interface Unpacked {
   names: string[];
@@ -92,6 +98,20 @@ test.each([
 ])("log/build.log is %s", async (_, names, expected) => {
   const texts = await textsOf(build(...names.map((name) => output(name))));
   expect(texts).toEqual({ ...inputs, "log/build.log": expected });
+});
+
+test.each([
+  ["the run wrote none", []],
+  ["the build wrote its own", [output("build.log", "run log")]],
+])("the summary stands before the log, when %s", async (_, outputs) => {
+  const texts = await textsOf({ ...build(...outputs), summary: ["flash 1 %", "RAM 2 %"] });
+  expect(texts).toEqual({ ...inputs, "log/build.log": "flash 1 %\nRAM 2 %\n\nrun log" });
+});
+
+test("a failed build's errors are a file, and no output takes its place", async () => {
+  const failure = { reason: "no", errors: [{ path: "config", message: "no" }] };
+  const texts = await textsOf({ ...build(output("log/errors.json")), failure });
+  expect(JSON.parse(texts["log/errors.json"] ?? "")).toEqual(failure);
 });
 
 test.each([
@@ -173,7 +193,7 @@ test("the time zone does not show", async () => {
       `import { createHash } from "node:crypto";
        import { packageBuild } from "./src/build/package.ts";
        const outputs = [{ name: "kiibohd.dfu.bin", bytes: Buffer.from("firmware") }];
-       const zip = await packageBuild({ outputs, files: [{ name: "a.kll", text: "a" }], log: "log" });
+       const zip = await packageBuild({ outputs, files: [{ name: "a.kll", text: "a" }], log: "log", summary: [], failure: null });
        console.log(new Date(0).getHours(), createHash("sha256").update(zip).digest("hex"));`,
       { TZ: zone },
     );
@@ -184,6 +204,8 @@ test("the time zone does not show", async () => {
     outputs: [output("kiibohd.dfu.bin", "firmware")],
     files: [{ name: "a.kll", text: "a" }],
     log: "log",
+    summary: [],
+    failure: null,
   });
   expect(east.split(" ")[1]?.trim()).toBe(createHash("sha256").update(here).digest("hex"));
 });

@@ -41,8 +41,9 @@ const body = demoRequest();
 test("a body that was planned is remembered, without its spec", async () => {
   const { planner } = await openPlanner();
   expect(planner.recall(body)).toBeUndefined();
-  const { spec, ...summary } = planner.plan(body);
+  const { spec, origins, ...summary } = planner.plan(body);
   expect(spec.image.digest).toBe("sha256:demo");
+  expect(Object.keys(origins)).toEqual(spec.files.slice(0, -1).map(({ name }) => name));
   expect(planner.recall(Buffer.from(body))).toEqual(summary);
   expect(summary.key).toMatch(/^[0-9a-f]{64}$/);
 });

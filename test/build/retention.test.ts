@@ -5,8 +5,7 @@ import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { expired, Retention } from "../../src/build/retention.ts";
 import { ArtifactStore, type KeptArtifact } from "../../src/store/artifacts.ts";
-import { BuildStore } from "../../src/store/builds.ts";
-import { openDatabase, readSchema } from "../../src/store/database.ts";
+import { BuildStore, openBuilds } from "../../src/store/builds.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -52,7 +51,7 @@ test("deletes the files and what the cache knows of them", async () => {
   const directory = mkdtempSync(join(tmpdir(), "kiisrv-retention-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const artifacts = new ArtifactStore(directory);
-  const database = openDatabase(":memory:", readSchema("builds"));
+  const database = openBuilds(":memory:");
   const builds = new BuildStore(database);
   for (const [index, name] of ["old.zip", "new.zip"].entries()) {
     const id = `build-${index}`;
@@ -75,7 +74,7 @@ test("deletes the files and what the cache knows of them", async () => {
       outputs: [],
     };
     const row = { board: "A", layout: "B", version: "v", container: "c", image: "", client: "x" };
-    builds.create({ id, key: String(index).repeat(64), ...row, spec });
+    builds.create({ id, key: String(index).repeat(64), ...row, spec, origins: {} });
     builds.start(id);
     const published = await artifacts.publish(name, Buffer.alloc(1000));
     builds.finish(id, { status: "succeeded", milliseconds: 1, artifact: published, reason: "", log: "" });

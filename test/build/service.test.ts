@@ -145,10 +145,16 @@ describe("a build that does not go well", () => {
   test("because the compiler failed is an answer with the log, and is kept", async () => {
     const house = openHouse();
     const reason = "The build ended with status 1.";
-    const first = await buildOnce(house, sound, { status: "failed", reason, outputs: [], log: "no rule\n" });
+    const first = await buildOnce(house, sound, {
+      status: "failed",
+      exitCode: 1,
+      reason,
+      outputs: [],
+      log: "no rule\n",
+    });
     expect(first).toMatchObject({ success: false, fileName: `Demo-Standard-${first.key}_error.zip` });
     const log = (await zipOf(house, first)).get("log/build.log")?.toString();
-    expect(log).toBe(`no rule\n\nkiisrv: ${reason}\n`);
+    expect(log).toBe(`Why this build failed: no rule\n\nno rule\n\nkiisrv: ${reason}\n`);
     expect(await house.service.build(sound, requester())).toEqual({ ...first, cached: true });
     expect(house.runner.runs.length).toBe(1);
   });

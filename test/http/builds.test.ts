@@ -60,10 +60,37 @@ describe("a build", () => {
 
   test("that fails is a 200, too", async () => {
     const server = await openServer();
-    server.house.runner.onRun = (run) => run.end({ status: "failed", reason: "no", outputs: [] });
+    server.house.runner.onRun = (run) => run.end({ status: "failed", exitCode: 1, outputs: [], log });
+    const log = "Demo-Standard-0.kll:1:1: error: no such name\n";
     const { status, body } = await post(server, demoRequest());
     expect(status).toBe(200);
-    expect(body).toEqual({ filename: expect.stringMatching(/_error\.zip$/), success: false });
+    const failure = {
+      reason: "config.header.Name: no such name",
+      errors: [{ path: "config.header.Name", message: "no such name" }],
+    };
+    expect(body).toEqual({ filename: expect.stringMatching(/_error\.zip$/), success: false, ...failure });
+    const again = await post(server, demoRequest());
+    expect(again.body).toEqual(body);
+    expect(server.house.runner.runs.length).toBe(1);
+  });
+
+  test("says how large the firmware is", async () => {
+    const server = await openServer();
+    const size = { flash: { used: 10, total: 100 }, ram: { used: 1, total: 4 } };
+    server.house.runner.onRun = (run) =>
+      run.end({
+        outputs: [
+          { name: "kiibohd.dfu.bin", bytes: Buffer.from("firmware") },
+          { name: "size.json", bytes: Buffer.from(JSON.stringify(size)) },
+        ],
+      });
+    const { body } = await post(server, demoRequest());
+    expect(body).toEqual({
+      filename: expect.any(String),
+      success: true,
+      size: { "kiibohd.dfu.bin": size },
+    });
+    expect((await post(server, demoRequest())).body).toEqual(body);
   });
 
   test("with parts left out says which", async () => {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Problem } from "../../src/errors.ts";
-import { type BuildOutcome, BuildStore, maxAttempts } from "../../src/store/builds.ts";
-import { type Database, openDatabase, readSchema } from "../../src/store/database.ts";
+import { type BuildOutcome, BuildStore, maxAttempts, openBuilds } from "../../src/store/builds.ts";
+import type { Database } from "../../src/store/database.ts";
 import { canMount, newBuild, scratch, smallDisk, someKey } from "./helpers.ts";
 
 const artifact = { name: "Demo-Standard-5eed.zip", bytes: 1234, sha256: "ab".repeat(32) };
@@ -12,7 +12,7 @@ function outcome(more: Partial<BuildOutcome> = {}): BuildOutcome {
 }
 
 /** A store whose clock ticks once a reading, from 1000 on. */
-function newStore(database: Database = openDatabase(":memory:", readSchema("builds"))): BuildStore {
+function newStore(database: Database = openBuilds(":memory:")): BuildStore {
   onTestFinished(() => void database.close());
   let time = 1000;
   return new BuildStore(database, () => time++);
@@ -26,7 +26,7 @@ function finished(store: BuildStore, id: string, more: Partial<BuildOutcome> = {
 
 test("a build is a row from its request to its outcome", () => {
   const store = newStore();
-  const { spec: _, ...asked } = newBuild("one");
+  const { spec: _, origins: __, ...asked } = newBuild("one");
   store.create(newBuild("one"));
   const queued = {
     ...asked,
@@ -38,6 +38,8 @@ test("a build is a row from its request to its outcome", () => {
     milliseconds: null,
     artifact: null,
     reason: "",
+    errors: [],
+    size: null,
     log: "",
   };
   expect(store.find("one")).toEqual(queued);
@@ -111,6 +113,34 @@ test("the cache answers with the newest outcome that repeats itself and has its 
   expect(store.find("good")).toMatchObject({ status: "succeeded", artifact: null });
 });
 
+test("what the run told is kept with its outcome", () => {
+  const store = newStore();
+  const told = {
+    reason: "config.custom.0: line 2: no",
+    errors: [{ path: "config.custom.0", line: 2, message: "line 2: no" }],
+    size: { "kiibohd.dfu.bin": { flash: { used: 1, total: 2 }, ram: { used: 0, total: 3 } } },
+  };
+  finished(store, "one", { ...told, status: "failed" });
+  expect(store.cached(someKey)).toMatchObject(told);
+});
+
+test("a database of an older program keeps its builds and learns the new columns", () => {
+  const file = join(scratch(), "builds.db");
+  const older = openBuilds(file);
+  const store = new BuildStore(older);
+  finished(store, "done");
+  store.create(newBuild("waiting"));
+  older.exec(
+    ["origins", "errors", "size"].map((name) => `ALTER TABLE Builds DROP COLUMN ${name};`).join("\n"),
+  );
+  older.close();
+  const migrated = newStore(openBuilds(file));
+  expect(migrated.cached(someKey)).toMatchObject({ id: "done", errors: [], size: null });
+  expect(migrated.interrupted()).toMatchObject([{ id: "waiting", origins: {} }]);
+  finished(migrated, "new", { errors: [{ path: "config", message: "no" }] });
+  expect(migrated.find("new")?.errors).toEqual([{ path: "config", message: "no" }]);
+});
+
 test("an artifact is known by its name until it is forgotten", () => {
   const store = newStore();
   finished(store, "one", { artifact: { ...artifact, bytes: 1 } });
@@ -122,7 +152,7 @@ test("an artifact is known by its name until it is forgotten", () => {
 });
 
 test("looking into the cache reads an index, however many builds there are", () => {
-  const database = openDatabase(":memory:", readSchema("builds"));
+  const database = openBuilds(":memory:");
   const store = newStore(database);
   database.exec(`
     WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
@@ -153,16 +183,17 @@ test("the newest builds come first", () => {
 
 test("after a crash the open builds are there with their specs, oldest first", () => {
   const file = join(scratch(), "builds.db");
-  const crashed = openDatabase(file, readSchema("builds"));
+  const crashed = openBuilds(file);
   const before = newStore(crashed);
   for (const id of ["one", "two", "three"]) before.create(newBuild(id));
   before.start("two");
   before.finish("two", outcome());
   before.start("three");
-  const after = newStore(openDatabase(file, readSchema("builds")));
+  const after = newStore(openBuilds(file));
   const left = after.interrupted();
   expect(left.map(({ id, status }) => `${id} ${status}`)).toEqual(["one queued", "three running"]);
-  expect(left[1]?.spec).toEqual(newBuild("three").spec);
+  const { spec, origins } = newBuild("three");
+  expect(left[1]).toMatchObject({ spec, origins });
 });
 
 test("a build that is under way at every crash is given up", () => {
@@ -195,7 +226,7 @@ test("an orderly stop does not count against a build, nor does waiting", () => {
 });
 
 test("a finished build lets go of its spec", () => {
-  const database = openDatabase(":memory:", readSchema("builds"));
+  const database = openBuilds(":memory:");
   const store = newStore(database);
   finished(store, "one");
   store.create(newBuild("two"));
@@ -204,7 +235,7 @@ test("a finished build lets go of its spec", () => {
 
 test.skipIf(!canMount)("a full disk is a storage problem, and what was stored stays", () => {
   const disk = smallDisk(512 * 1024);
-  const store = newStore(openDatabase(join(disk.path, "builds.db"), readSchema("builds")));
+  const store = newStore(openBuilds(join(disk.path, "builds.db")));
   let created = 0;
   const fill = (): void => {
     for (; ; created += 1) store.create(newBuild(`build-${created}`, { board: "x".repeat(5000) }));

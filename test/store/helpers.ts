@@ -74,6 +74,7 @@ export function newBuild(id: string, more: Partial<NewBuild> = {}): NewBuild {
       },
       outputs: ["kiibohd.dfu.bin"],
     },
+    origins: { "Demo-Standard-0.kll": [{ path: "config.header.Name" }, null] },
     ...more,
   };
 }

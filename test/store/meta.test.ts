@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openDatabase, readSchema } from "../../src/store/database.ts";
+import { openBuilds } from "../../src/store/builds.ts";
 import { installation } from "../../src/store/meta.ts";
 import { scratch } from "./helpers.ts";
 
 function identity(file: string) {
-  const database = openDatabase(file, readSchema("builds"));
+  const database = openBuilds(file);
   const found = installation(database);
   database.close();
   return found;

@@ -11,8 +11,8 @@ import { families } from "../../src/firmware/families.ts";
 import { LayoutLibrary } from "../../src/layout/library.ts";
 import { SyncedLayouts } from "../../src/layout/synced.ts";
 import { ArtifactStore } from "../../src/store/artifacts.ts";
-import { BuildStore } from "../../src/store/builds.ts";
-import { type Database, openDatabase, readSchema } from "../../src/store/database.ts";
+import { BuildStore, openBuilds } from "../../src/store/builds.ts";
+import type { Database } from "../../src/store/database.ts";
 import { openStats, StatsStore } from "../../src/store/stats.ts";
 import { openConfig, VersionStore } from "../../src/store/versions.ts";
 import { context, type Document } from "./documents.ts";
@@ -53,7 +53,7 @@ export function openHouse(options: HouseOptions = {}) {
   const artifactDirectory = join(directory, "artifacts");
   mkdirSync(artifactDirectory, { recursive: true });
   const databases = {
-    builds: openDatabase(join(directory, "builds.db"), readSchema("builds")),
+    builds: openBuilds(join(directory, "builds.db")),
     stats: openStats(join(directory, "stats.db")),
     config: openConfig(join(directory, "config.db")),
   };

@@ -1,5 +1,5 @@
 import type Router from "@koa/router";
-import type { BuildService } from "../../build/service.ts";
+import type { BuildAnswer, BuildService } from "../../build/service.ts";
 import { readBody } from "../body.ts";
 import { LargeBodies } from "../largeBodies.ts";
 import { identifyRequester, type RequesterOptions } from "../requester.ts";
@@ -26,7 +26,18 @@ export function legacyRoutes(router: Router, { service, requester }: LegacyParts
     });
     ctx.state.logger.info({ key: answer.key, cached: answer.cached, success: answer.success }, "answered");
     ctx.set("Cache-Control", "no-store");
-    const { fileName, success, warnings } = answer;
-    ctx.body = { filename: `./tmp/${fileName}`, success, ...(warnings.length > 0 ? { warnings } : {}) };
+    ctx.body = present(answer);
   });
+}
+
+/** The first two members are those of the predecessor; the others disturb no client. */
+function present({ fileName, success, outcome, warnings }: BuildAnswer) {
+  const { reason, errors, size } = outcome;
+  return {
+    filename: `./tmp/${fileName}`,
+    success,
+    ...(success ? {} : { reason, errors }),
+    ...(size ? { size } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+  };
 }
