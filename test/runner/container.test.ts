@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { containerOptions, type Placement } from "../../src/runner/container.ts";
+import { containerOptions, jobLine, type Placement, waitingOptions } from "../../src/runner/container.ts";
 import { smallLimits, testSpec } from "../support/runner.ts";
 
 const place: Placement = {
@@ -56,4 +56,18 @@ test("an image from the field is root on a root file system of its own, with its
   expect(HostConfig?.CapAdd).toEqual(["CHOWN", "DAC_OVERRIDE", "FOWNER"]);
   expect(HostConfig?.ReadonlyRootfs).toBeUndefined();
   expect(HostConfig?.Mounts?.map(({ ReadOnly }) => ReadOnly)).toEqual([false, false]);
+});
+
+test("a container that waits is that of its build but for the job, which comes as one line", () => {
+  const { Cmd, Env, ...sandbox } = containerOptions(spec, place);
+  expect(waitingOptions(spec.limits, place)).toEqual({
+    ...sandbox,
+    Cmd: ["--wait"],
+    AttachStdin: true,
+    OpenStdin: true,
+    StdinOnce: true,
+  });
+  const line = jobLine({ ...spec, environment: { Layout: "a\nb" } }, place.id);
+  expect(line.split("\n")).toEqual([expect.any(String), ""]);
+  expect(JSON.parse(line)).toEqual({ command: Cmd, environment: { Layout: "a\nb" } });
 });

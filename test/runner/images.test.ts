@@ -1,6 +1,6 @@
 import type { ImageInfo } from "dockerode";
 import { expect, test } from "vitest";
-import { controllerImages, outputContract } from "../../src/runner/images.ts";
+import { canWait, controllerImages, outputContract } from "../../src/runner/images.ts";
 
 function image(digest: string, tags: string[], created = 0, labels = {}): ImageInfo {
   return {
@@ -63,4 +63,12 @@ test("what the daemon leaves null is no image and no labels", () => {
 test("only our own label makes an image one that leaves plain files", () => {
   expect(outputContract({ "kiisrv.contract": "files" })).toBe("files");
   expect(outputContract({})).toBe("zip");
+});
+
+test("an image can wait if it says so and follows the contract of ours", () => {
+  const ours = { "kiisrv.contract": "files" };
+  expect(canWait({ ...ours, "kiisrv.warm": "stdin" })).toBe(true);
+  expect(canWait(ours)).toBe(false);
+  expect(canWait({ ...ours, "kiisrv.warm": "socket" })).toBe(false);
+  expect(canWait({ "kiisrv.warm": "stdin" })).toBe(false);
 });
