@@ -21,8 +21,8 @@ RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && find . -type d -empty -delete \
  && node -e 'new (require("better-sqlite3"))(":memory:").prepare("select 1").get()'
 
-FROM node:24-bookworm-slim
-# git reads older revisions of the layout library. It comes with Perl and manuals, which reading does not need.
+FROM node:24-bookworm-slim AS server
+# git fetches layouts and reads their older revisions. It comes with Perl and manuals, which reading does not need.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends git ca-certificates \
  && dpkg --purge --force-depends git-man perl perl-modules-5.36 libperl5.36 \
@@ -42,8 +42,24 @@ COPY package.json ./
 COPY schema schema
 COPY layouts layouts
 COPY --from=build /app/dist dist
+ENV KIISRV_LAYOUTS_SEED=/app/synced/layouts
 USER node
 EXPOSE 3001
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "/app/scripts/healthcheck.ts"]
 ENTRYPOINT ["/app/scripts/entrypoint.sh"]
 CMD ["node", "/app/dist/main.js", "serve"]
+
+# Layouts to serve until somebody syncs others. LAYOUTS_FROM is what `kiisrv layouts sync --from` takes, empty for none;
+# scripts/server-image.sh turns a repository of this machine into layouts.bundle.
+FROM server AS synced
+USER root
+ARG LAYOUTS_FROM=
+ARG LAYOUTS_REF=
+COPY package.json layouts.bundl[e] /tmp/
+RUN mkdir /app/synced \
+ && if [ -n "$LAYOUTS_FROM" ]; then \
+      KIISRV_DATA=/app/synced node dist/main.js layouts sync --from "$LAYOUTS_FROM" ${LAYOUTS_REF:+--ref "$LAYOUTS_REF"}; \
+    fi
+
+FROM server
+COPY --from=synced /app/synced synced
