@@ -11,13 +11,12 @@ from pathlib import Path
 def main(output):
     symbols = {name: int(value, 16) for value, _, name in map(str.split, sys.stdin)}
     sizes = {
-        memory: {"used": symbols[f"{memory}_used"], "available": symbols[f"{memory}_available"]}
+        memory: {"used": symbols[f"{memory}_used"], "total": symbols[f"{memory}_available"]}
         for memory in ("flash", "ram")
     }
-    print("memory      used   available    percent")
+    print("memory      used       total")
     for memory, size in sizes.items():
-        size["percent"] = round(100 * size["used"] / size["available"], 2)
-        print(f"{memory:6} {size['used']:9} {size['available']:11} {size['percent']:10.2f}")
+        print(f"{memory:6} {size['used']:9} {size['total']:11}")
     Path(output).write_text(json.dumps(sizes, indent=2) + "\n", encoding="utf-8")
 
 
