@@ -3,7 +3,7 @@ import { type Document, demoDocument } from "../support/documents.ts";
 
 /** A layout that does not build, and what its author should hear of it. */
 export interface Failure {
-  /** Of the recorded log, `logs/<name>.log`. */
+  /** Of the recorded log, `logs/<name>.txt`. */
   name: string;
   /** What is done to a layout that builds. */
   spoil: (layout: SoundLayout) => void;

@@ -12,7 +12,7 @@ function sourcesOf(layout: Document): Sources {
 }
 
 function recorded(name: string): string {
-  return readFileSync(new URL(`logs/${name}.log`, import.meta.url), "utf8");
+  return readFileSync(new URL(`logs/${name}.txt`, import.meta.url), "utf8");
 }
 
 describe("the recorded log of a build with", () => {

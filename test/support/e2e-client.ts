@@ -1,3 +1,5 @@
+import type { Complaint } from "../../src/errors.ts";
+import type { SizeReport } from "../../src/spec/size.ts";
 import { unzip } from "./client.ts";
 
 /** The answer to a POST: `filename` and `success`, or `error` and `code`. */
@@ -8,6 +10,9 @@ export interface Answer {
   success: boolean | undefined;
   error: string;
   code: string;
+  reason: string | undefined;
+  errors: Complaint[] | undefined;
+  size: SizeReport | undefined;
 }
 
 /** Posts a body as configurators do, and reads the JSON answer. */
@@ -18,9 +23,9 @@ export async function post(url: string, body: Buffer | string): Promise<Answer> 
     body: new Uint8Array(Buffer.from(body)),
   });
   const json = (await response.json()) as Partial<Answer>;
-  const { filename = "", success, error = "", code = "" } = json;
+  const { filename = "", success, error = "", code = "", reason, errors, size } = json;
   const type = response.headers.get("Content-Type") ?? "";
-  return { status: response.status, type, filename, success, error, code };
+  return { status: response.status, type, filename, success, error, code, reason, errors, size };
 }
 
 /** Fetches the zip that an answer names. */
