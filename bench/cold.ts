@@ -19,7 +19,7 @@ const rounds = 15;
 
 /** A build that is not cached, from POST to answer, against `docker run` of the same container, turn by turn. */
 export async function benchCold(): Promise<Figure[]> {
-  const server = await startServer();
+  const server = await startServer({ environment: { KIISRV_WARM: "0" } });
   const posts: number[] = [];
   const bare: number[] = [];
   try {

@@ -4,11 +4,13 @@ import { benchHttp } from "./http.ts";
 import { benchLayout } from "./layout.ts";
 import { benchStats } from "./stats.ts";
 import { type Figure, printFigures } from "./support/numbers.ts";
+import { benchWarm } from "./warm.ts";
 
 const benches: [title: string, bench: () => Figure[] | Promise<Figure[]>][] = [
   ["A 76 kB document", benchLayout],
   ["HTTP, the server on one core", benchHttp],
   ["Cold build (Demo)", benchCold],
+  ["Waiting container (Demo)", benchWarm],
   ["Statistics over 1,000,000 requests", benchStats],
 ];
 

@@ -4,9 +4,20 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const root = join(import.meta.dirname, "../..");
+
+export interface BenchServerOptions {
+  /** The only core it may run on; any, if left out. */
+  core?: number;
+  port?: number;
+  /** Further variables of its environment. */
+  environment?: Record<string, string>;
+  /** Is given each line of its log; it goes nowhere, if left out. */
+  onLog?: (line: string) => void;
+}
 
 export interface BenchServer {
   url: string;
@@ -17,32 +28,26 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/**
- * Starts the built server (dist/) on a data directory of its own.
- * @param core the only core it may run on; any, if left out
- */
-export async function startServer({
-  core,
-  port = 3197,
-}: {
-  core?: number;
-  port?: number;
-} = {}): Promise<BenchServer> {
+/** Starts the built server (dist/) on a data directory of its own. */
+export async function startServer(options: BenchServerOptions = {}): Promise<BenchServer> {
+  const { core, port = 3197, environment = {}, onLog } = options;
   const directory = await mkdtemp(join(tmpdir(), "kiisrv-bench-"));
   const command = [process.execPath, join(root, "dist/main.js"), "serve"];
   const pinned = core === undefined ? command : ["taskset", "-c", String(core), ...command];
   const started = performance.now();
   const child = spawn(pinned[0] ?? "", pinned.slice(1), {
     cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", onLog ? "pipe" : "ignore", "inherit"],
     env: {
       ...process.env,
       KIISRV_PORT: String(port),
       KIISRV_DATA: join(directory, "data"),
       KIISRV_TMP_CONFIG: join(directory, "config"),
       KIISRV_TMP_BUILDS: join(directory, "builds"),
+      ...environment,
     },
   });
+  if (onLog && child.stdout) createInterface({ input: child.stdout }).on("line", onLog);
   const url = `http://localhost:${port}`;
   await ready(url, child);
   return {
