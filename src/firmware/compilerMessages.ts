@@ -1,12 +1,13 @@
 import type { Complaint } from "../errors.ts";
-import { complain, type SourceLine, type Sources } from "./sources.ts";
+import { collect, complain } from "./complaints.ts";
+import type { SourceLine, Sources } from "./sources.ts";
 
 /** `dir/file:line[:column]: error: message`, as compilers print it, and our own images. */
 const error = /^(?:.*\/)?([^/:]+):(\d+):(?:\d+:)? (?:fatal )?error: (.+)$/;
 
 /** Finds the complaints that name a line of a KLL file themselves. */
 export function directComplaints(lines: readonly string[], sources: Sources): Complaint[] {
-  return lines.flatMap((line) => {
+  return collect(lines, (line) => {
     const [, file = "", number, message = ""] = error.exec(line) ?? [];
     const at = sources.at(file, Number(number));
     return at ? [complain(at, message)] : [];
@@ -18,7 +19,7 @@ export function directComplaints(lines: readonly string[], sources: Sources): Co
  * animations, of functions behind a capability, and the values of defines.
  */
 export function compilerComplaints(lines: readonly string[], sources: Sources): Complaint[] {
-  return lines.flatMap((line, index) => {
+  return collect(lines, (line, index) => {
     const [, , , message] = error.exec(line) ?? [];
     const [, missing] = /: undefined reference to [`']([A-Za-z_]\w*)'$/.exec(line) ?? [];
     if (missing !== undefined) {
@@ -70,7 +71,7 @@ const memories: Record<string, string> = { FLASH: "flash", RAM: "RAM" };
 
 /** Finds by how much the firmware is too big for the chip; that is about the layout as a whole. */
 export function overflowComplaints(lines: readonly string[], root: string): Complaint[] {
-  return lines.flatMap((line) => {
+  return collect(lines, (line) => {
     const [, region = "", bytes] = /region [`'](\w+)' overflowed by (\d+) bytes?/.exec(line) ?? [];
     if (bytes === undefined) return [];
     const surplus = Number(bytes).toLocaleString("en-US");

@@ -1,5 +1,6 @@
 import type { Complaint } from "../errors.ts";
-import { complain, type SourceLine, type Sources } from "./sources.ts";
+import { collect, complain } from "./complaints.ts";
+import type { SourceLine, Sources } from "./sources.ts";
 
 /**
  * What kll (0.5.7.x) prints when it fails. Faults it notices while it reads a file it tells in one or more lines, the
@@ -8,6 +9,9 @@ import { complain, type SourceLine, type Sources } from "./sources.ts";
 
 /** `ERROR: OperationSpecificsStage:parse -> …@['MD1', '1-Hacker-0']_processed.kll:30`: it splits names at dots. */
 const statement = /^ERROR: \w+:\w+ -> .*@\['(.+)'\]_processed\.kll:(\d+)$/;
+
+/** Of what cannot be read: the lexer shows all up to the end of a statement that may have none. */
+const shown = 40;
 
 /** What is wrong with the statement named further down. */
 const located: [pattern: RegExp, message: (match: string[], statement: string) => string][] = [
@@ -21,8 +25,11 @@ const located: [pattern: RegExp, message: (match: string[], statement: string) =
   ],
   [/^ERROR: '(.*)' is not a valid modifier (?!arg for)/, ([, name]) => `unknown setting '${name}'`],
   [/^got unexpected token: <EOF>$/, () => "the statement ends too early"],
-  [/^got unexpected token: [\d,-]+: \w+ '(.*)'$/, ([, token]) => `unexpected ${token}`],
-  [/^LexerError cannot tokenize data: \d+,\d+: "(.*)"$/, ([, text]) => `cannot be read: ${text?.trim()}`],
+  [/^got unexpected token: [\d,-]+: \w+ '(.*)'$/, ([, token]) => `unexpected '${token}'`],
+  [
+    /^LexerError cannot tokenize data: \d+,\d+: "(.*)"$/,
+    ([, text = ""]) => `cannot be read: ${text.trim().slice(0, shown)}`,
+  ],
 ];
 
 /** What is wrong wherever a word or call stands. */
@@ -53,7 +60,7 @@ const unlocated: [
 export function kllComplaints(lines: readonly string[], sources: Sources): Complaint[] {
   const unexplained = () => "cannot be read";
   let explain: (statement: string) => string = unexplained;
-  return lines.flatMap((line) => {
+  return collect(lines, (line) => {
     const [, parts, number] = statement.exec(line) ?? [];
     if (parts !== undefined) {
       const at = sources.at(`${parts.replaceAll("', '", ".")}.kll`, Number(number));

@@ -1,4 +1,4 @@
-import type { Complaint } from "../errors.ts";
+import { maxComplaints } from "../layout/json.ts";
 import type { Origin } from "../layout/kll.ts";
 import type { Origins } from "../layout/origins.ts";
 
@@ -11,13 +11,14 @@ export interface SourceLine {
 /** Longer lines are no one's typing; the rest of them is not searched. */
 const longestLine = 2000;
 /** Bounds the time a log full of words can cost. */
-const maxSearches = 50;
+const maxSearches = 100;
 
 /** The KLL files of a layout as its build read them: from a place or a word in them back to the layout. */
 export class Sources {
   /** File name -> its lines; those without an origin count as the line before them. */
   readonly #files = new Map<string, (SourceLine | undefined)[]>();
   readonly #found = new Map<string, SourceLine[]>();
+  #searches = 0;
   #searchable: { line: SourceLine; code: string }[] | undefined;
 
   constructor(files: readonly { name: string; text: string }[], origins: Origins) {
@@ -46,7 +47,6 @@ export class Sources {
   withWord(word: string): SourceLine[] {
     const known = this.#found.get(word);
     if (known) return known;
-    if (this.#found.size >= maxSearches) return [];
     const found = this.matching((code) => holdsWord(code, word));
     const others = found.filter(({ origin }) => !/^[^.]*\.header\./.test(origin.path));
     const lines = others.length > 0 ? others : found;
@@ -54,18 +54,17 @@ export class Sources {
     return lines;
   }
 
-  /** The lines whose code, see `withWord`, passes a test. */
+  /** The lines whose code, see `withWord`, passes a test; not more than can be told. None after too many searches. */
   matching(test: (code: string) => boolean): SourceLine[] {
+    if (++this.#searches > maxSearches) return [];
     this.#searchable ??= [...this.#files.values()].flatMap((lines) =>
       [...new Set(lines)].flatMap((line) => (line ? [{ line, code: codeOf(line.text) }] : [])),
     );
-    return this.#searchable.filter(({ code }) => test(code)).map(({ line }) => line);
+    return this.#searchable
+      .filter(({ code }) => test(code))
+      .slice(0, maxComplaints)
+      .map(({ line }) => line);
   }
-}
-
-/** Says of a line what is wrong with it, in terms of the layout. */
-export function complain({ origin: { path, line } }: SourceLine, message: string): Complaint {
-  return line === undefined ? { path, message } : { path, line, message: `line ${line}: ${message}` };
 }
 
 /** A line without its comment and key names (`U"A"`), and without white space beside punctuation. */

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { Complaint } from "../errors.ts";
 import { maxComplaints } from "../layout/json.ts";
 import { compilerComplaints, directComplaints, overflowComplaints } from "./compilerMessages.ts";
+import { firstOfEach, placeOf } from "./complaints.ts";
 import { kllComplaints } from "./kllMessages.ts";
 import type { Sources } from "./sources.ts";
 
@@ -23,14 +24,12 @@ export function trace(log: string, sources: Sources, root: string): Complaint[] 
     directComplaints(lines, sources),
     kllComplaints(lines, sources),
     overflowComplaints(lines, root),
-    distinct(compilerComplaints(lines, sources), placeOf),
+    firstOfEach(compilerComplaints(lines, sources)),
   ]) {
     const places = new Set(complaints.map(placeOf));
     complaints.push(...found.filter((one) => !places.has(placeOf(one))));
   }
-  return distinct(complaints, (one) => `${placeOf(one)} ${one.message}`)
-    .slice(0, maxComplaints)
-    .map((one) => ({ ...one, message: short(one.message) }));
+  return complaints.slice(0, maxComplaints).map((one) => ({ ...one, message: short(one.message) }));
 }
 
 /** Lines that speak of errors and explain none; kll prints the first two kinds on good builds. */
@@ -41,17 +40,26 @@ const noise = [
   /^ERROR: \w+:\w+ -> /,
   /^collect2: error:/,
   /^(?:FAILED|ninja|make(?:\[\d+\])?): /,
+  /^Error in \w+\. Exiting/,
 ];
 
 /** What may explain a failure, the best first. */
-const telling = [/(?:^|\s)(?:fatal )?error: /i, /^[\w.]*(?:Error|Exception)\b/, /^CMake Error/];
+const telling = [
+  /(?:^|\s)(?:fatal )?error: /i,
+  /^[\w.]*(?:Error|Exception)(?:: |$)/,
+  /^CMake Error/,
+  /: undefined reference to /,
+];
+
+/** Where the toolchain's files lie is of no use to a person. */
+const directory = /^\/\S*\/(?=[^\s/]+:\d)/;
 
 /** The line of a failed build's log that tells a person most; undefined for an empty log. */
 export function tellingLine(log: string): string | undefined {
   const lines = linesOf(log).filter((line) => !noise.some((pattern) => pattern.test(line)));
   for (const pattern of telling) {
     const found = lines.find((line) => pattern.test(line));
-    if (found !== undefined) return short(found);
+    if (found !== undefined) return short(found.replace(directory, ""));
   }
   const last = lines.findLast((line) => /\S/.test(line));
   return last === undefined ? undefined : short(last);
@@ -59,17 +67,6 @@ export function tellingLine(log: string): string | undefined {
 
 function linesOf(log: string): string[] {
   return log.split("\n").map((line) => stripVTControlCharacters(line.slice(0, longestLine)).trimEnd());
-}
-
-/** The first complaint of each key. */
-function distinct(complaints: readonly Complaint[], key: (complaint: Complaint) => string): Complaint[] {
-  const first = new Map<string, Complaint>();
-  for (const one of complaints) if (!first.has(key(one))) first.set(key(one), one);
-  return [...first.values()];
-}
-
-function placeOf({ path, line }: Complaint): string {
-  return `${path}:${line ?? ""}`;
 }
 
 /** As it may be shown: without control characters, not longer than a few lines. */

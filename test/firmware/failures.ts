@@ -105,7 +105,7 @@ export const failures: Failure[] = [
   {
     name: "argument-no-number",
     spoil: keyIs("#:layerShift( foo )"),
-    errors: [{ path: layerOneOfA, message: "unexpected foo" }],
+    errors: [{ path: layerOneOfA, message: "unexpected 'foo'" }],
   },
   {
     name: "argument-too-large",
@@ -180,7 +180,7 @@ export const failures: Failure[] = [
   {
     name: "define-bad-name",
     spoil: defined("foo bar", "5"),
-    errors: [{ path: "config.defines[1]", message: "unexpected bar" }],
+    errors: [{ path: "config.defines[1]", message: "unexpected 'bar'" }],
   },
   {
     name: "define-refused",

@@ -85,6 +85,13 @@ describe("tracing", () => {
     expect(errors[0]?.message).toMatch(/^0 x{298}…$/);
   });
 
+  it("stays small when a log accuses everything again and again", { timeout: 20_000 }, () => {
+    const many = soundLayout();
+    many.custom[0] = 'U"A" : foo( 1 );\n'.repeat(5000);
+    const log = "KeyError: 'foo'\na.c:1: error: #error foo\n".repeat(50_000);
+    expect(trace(log, sourcesOf(many), "config")).toHaveLength(100);
+  });
+
   it("takes no long time for what was made to take long", { timeout: 20_000 }, () => {
     const log = ["@['".repeat(300_000), "a/".repeat(300_000), "error: ".repeat(100_000)];
     const long = soundLayout();
@@ -97,7 +104,7 @@ describe("the line that tells most", () => {
   it.for([
     [
       "is the first error",
-      "a\nmain.c:1:2: error: bad\nb.c:1: error: worse\nmake: *** Error 1",
+      "a\n/opt/x/main.c:1:2: error: bad\nb.c:1: error: worse\nmake: *** Error 1",
       "main.c:1:2: error: bad",
     ],
     [
@@ -109,6 +116,11 @@ describe("the line that tells most", () => {
       "is how a traceback ends",
       "Traceback (most recent call last):\n  File x\nOSError: no space\nend",
       "OSError: no space",
+    ],
+    [
+      "is what the linker misses",
+      "a.o: undefined reference to `x'\nError in build. Exiting...\n/b",
+      "a.o: undefined reference to `x'",
     ],
     ["is else the last one", "one\ntwo\n\nninja: build stopped: subcommand failed.\n", "two"],
   ] as const)("%s", ([, log, line]) => expect(tellingLine(log)).toBe(line));
