@@ -8,6 +8,8 @@ import { createDockerRunner, type DockerRunnerOptions } from "../../src/runner/d
 import type { Runner, RunOptions, RunResult } from "../../src/runner/runner.ts";
 import type { BuildSpec } from "../../src/spec/spec.ts";
 import { proxyDaemon } from "../support/daemon-proxy.ts";
+import { SpareDaemon } from "../support/e2e-daemon.ts";
+import { canRunDaemon } from "../support/e2e-root.ts";
 import { buildImage, removeImage } from "../support/images.ts";
 import { newBuildId, testSpec } from "../support/runner.ts";
 import { WarmWatch } from "../support/warm.ts";
@@ -39,9 +41,9 @@ function image(name: string, ...options: string[]): Promise<string> {
   return buildImage(name, "hostile", ...options);
 }
 
-async function containersOf(instance: string): Promise<string[]> {
+async function containersOf(instance: string, daemon = docker): Promise<string[]> {
   const filters = { label: [`kiisrv.instance=${instance}`] };
-  const containers = await docker.listContainers({ all: true, filters });
+  const containers = await daemon.listContainers({ all: true, filters });
   return containers.flatMap(({ Names }) => Names.map((name) => name.replace("/kiisrv-", "")));
 }
 
@@ -66,7 +68,7 @@ function place(options: Partial<DockerRunnerOptions> = {}) {
     const lists = await Promise.all([
       readdir(directories.tmpConfig),
       readdir(directories.tmpBuilds),
-      containersOf(instance),
+      containersOf(instance, options.docker),
     ]);
     return lists.flat();
   };
@@ -348,6 +350,34 @@ describe("what goes wrong costs no build", () => {
     expect(await run(runner, well())).toMatchObject(succeeded);
     await watch.waits();
     expect([...watch.waiting]).not.toContain(slot);
+    await runner.close();
+    expect(await left()).toEqual([]);
+  });
+});
+
+describe.skipIf(!canRunDaemon)("a daemon of our own (needs root and dockerd)", () => {
+  let daemon: SpareDaemon;
+
+  beforeAll(async () => {
+    daemon = await SpareDaemon.create();
+    await daemon.start();
+    await daemon.load(hostile.name);
+  });
+
+  afterAll(() => daemon.remove());
+
+  test("is restarted while a container waits: that one goes, and builds go on", async () => {
+    const { runner, watch, left } = placeForTest({ docker: daemon.docker });
+    await run(runner, well());
+    const [slot] = await watch.waits();
+    await daemon.stop();
+    await watch.waits(0);
+    await daemon.start();
+    expect(await run(runner, well())).toMatchObject(succeeded);
+    const [next] = await watch.waits();
+    await vi.waitFor(async () => expect(await left()).toEqual([next, next, next]), 20_000);
+    expect(watch.taken).toEqual([]);
+    expect(next).not.toBe(slot);
     await runner.close();
     expect(await left()).toEqual([]);
   });
