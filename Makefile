@@ -36,7 +36,7 @@ setup: node ## fetch or start what is missing: Node 24, dependencies, Docker, ba
 	@scripts/base-images.sh
 	@scripts/images.sh
 
-server-image: setup ## build the image kiisrv-server and print its size
+server-image: setup ## build the image kiisrv-server; LAYOUTS_FROM=ADDRESS puts layouts in it
 	@scripts/server-image.sh
 
 clean: ## remove what was built or fetched here; never data, artifacts, images or containers

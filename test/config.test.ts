@@ -19,6 +19,12 @@ describe("the configuration", () => {
     });
   });
 
+  it("looks for synced layouts with the data, then where a server was shipped with some", () => {
+    const { syncedLayouts } = readConfig({ KIISRV_DATA: "/d", KIISRV_LAYOUTS_SEED: "/s" });
+    expect(syncedLayouts).toEqual(["/d/layouts", "/s"]);
+    expect(readConfig({}).syncedLayouts).toEqual([resolve("data/layouts")]);
+  });
+
   it("reads what is set; empty is as not set", () => {
     const config = readConfig({
       KIISRV_PORT: "0",

@@ -34,6 +34,9 @@ type Facts = Omit<ListedLayout, "name" | "url" | "alias"> | Omit<BrokenLayout, "
 /** More files than these are left out of the list. */
 const mostListed = 5000;
 
+/** Files that are looked up before others have their turn. */
+const breath = 50;
+
 /** The list of a library. A file is read again only when it changed. */
 export class LayoutListing {
   readonly #library: LayoutLibrary;
@@ -56,7 +59,8 @@ export class LayoutListing {
     const view = this.#library.view();
     const facts = new Map<string, Facts>();
     const layouts: (ListedLayout | BrokenLayout)[] = [];
-    for (const name of view.names().slice(0, mostListed)) {
+    for (const [index, name] of view.names().slice(0, mostListed).entries()) {
+      if (index % breath === 0) await letOthersRun();
       const file = view.find(name);
       if (!file) continue;
       const known = facts.get(file.stamp) ?? this.#facts.get(file.stamp) ?? (await readFacts(file));
@@ -82,7 +86,7 @@ function stem(name: string): string {
 }
 
 async function readFacts({ path, bytes }: ShelvedFile): Promise<Facts> {
-  // Checking takes milliseconds, and a library may have hundreds of files.
+  // Checking takes milliseconds.
   await letOthersRun();
   const inspected = await inspectFile(path);
   if (!inspected.ok) {

@@ -42,7 +42,7 @@ export async function syncLayouts(order: SyncOrder): Promise<LayoutsSource> {
     await putInForce(order.place, work, commit?.slice(0, 12) ?? "directory");
     return source;
   } finally {
-    await rm(work, { recursive: true, force: true });
+    await rm(work, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

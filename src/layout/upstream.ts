@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { GitError, GitPluginError, type SimpleGit, simpleGit } from "simple-git";
-import { protocols, type UpstreamAddress, withoutCredentials } from "./address.ts";
+import { GitError, GitPluginError, type SimpleGit } from "simple-git";
+import { type UpstreamAddress, withoutCredentials } from "./address.ts";
 import type { UpstreamEntry } from "./upstreamFolder.ts";
+import { openUpstreamGit } from "./upstreamGit.ts";
 
 /** How long, and how much of it, somebody else's repository may be. */
 export interface FetchLimits {
@@ -51,14 +52,14 @@ export async function fetchUpstream(order: FetchOrder): Promise<Fetched> {
   const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(order.limits.time)]);
   const scale = watchSize(order, stop);
   try {
-    const git = openGit(order, signal);
+    const git = openUpstreamGit({ ...gitOptions(order), signal });
     await git.raw(["init", "--quiet", "--bare", "."]);
     const hasHead = await fetchAll(git, order.address);
     if (isTooLarge(order)) stop.abort();
     const commit = await findCommit(git, order.ref, hasHead);
     await git.raw(["update-ref", "--no-deref", "HEAD", commit]);
     const folder = (await hasFolder(git, commit)) ? layoutFolder : "";
-    return { commit, folder, entries: await listEntries(git, `${commit}:${folder}`, order) };
+    return { commit, folder, entries: await listEntries(order, `${commit}:${folder}`) };
   } catch (error) {
     throw explain(error, order, signal);
   } finally {
@@ -98,49 +99,22 @@ async function hasFolder(git: SimpleGit, commit: string): Promise<boolean> {
   return (await git.raw(["ls-tree", commit, "--", layoutFolder])).startsWith("040000 tree ");
 }
 
-async function listEntries(git: SimpleGit, tree: string, order: FetchOrder): Promise<UpstreamEntry[]> {
+async function listEntries(order: FetchOrder, tree: string): Promise<UpstreamEntry[]> {
+  // Not that of the fetch: its time is over some day, and these are read later.
+  const git = openUpstreamGit(gitOptions(order));
   const listing = await git.raw(["ls-tree", "-z", "--long", tree]);
   return listing.split("\0").flatMap((line) => {
     const [, mode, object = "", bytes, name = ""] =
       /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(line) ?? [];
     if (!name.endsWith(".json")) return [];
     const kind = mode === "120000" ? "link" : mode?.startsWith("100") ? "file" : "other";
-    const read = async () => Buffer.from(await openGit(order).showBuffer(["--no-textconv", object]));
+    const read = async () => Buffer.from(await git.showBuffer(["--no-textconv", object]));
     return [{ name, kind, bytes: Number(bytes) || 0, read }];
   });
 }
 
-/** What git may know of our environment: the way to other hosts, and who the operator is there. */
-const passedOn = /^(?:PATH|HOME|SSH_AUTH_SOCK|SSL_CERT_(?:FILE|DIR)|(?:https?|all|no)_proxy|TMPDIR)$/i;
-
-/** Asks nobody anything, and speaks English. */
-const ownEnvironment = {
-  GIT_TERMINAL_PROMPT: "0",
-  GIT_ALLOW_PROTOCOL: protocols.join(":"),
-  GIT_SSH_COMMAND: "ssh -oBatchMode=yes",
-  LC_ALL: "C",
-};
-
-/** Everything goes into one pack, whose size is watched; nothing goes on in the background; no hook is run. */
-const configuration = [
-  "fetch.unpackLimit=1",
-  "fetch.recurseSubmodules=false",
-  "core.hooksPath=/dev/null",
-  "gc.auto=0",
-  "maintenance.auto=false",
-];
-
-function openGit({ repository, environment, limits }: FetchOrder, signal?: AbortSignal): SimpleGit {
-  const inherited = Object.entries(environment).filter(([name]) => passedOn.test(name));
-  const git = simpleGit({
-    baseDir: repository,
-    timeout: { block: limits.silence },
-    config: configuration,
-    allowEnvironment: Object.keys(ownEnvironment),
-    unsafe: { allowUnsafeHooksPath: true, allowUnsafeSshCommand: true },
-    ...(signal ? { abort: signal } : {}),
-  });
-  return git.env({ ...Object.fromEntries(inherited), ...ownEnvironment });
+function gitOptions({ repository, environment, limits }: FetchOrder) {
+  return { directory: repository, environment, silence: limits.silence };
 }
 
 /** git itself takes as much as it is sent. */
@@ -174,9 +148,12 @@ function explain(error: unknown, { address, limits }: FetchOrder, signal: AbortS
   if (error instanceof GitPluginError && error.plugin === "timeout") {
     return failed(`nothing came for ${limits.silence / 1000} s`);
   }
-  return failed(
-    withoutCredentials(error instanceof Error ? lastWords(error.message) : String(error), address),
-  );
+  const words = error instanceof Error ? lastWords(error.message) : String(error);
+  // Trusting it all the same would let its configuration run commands here.
+  if (words.includes("detected dubious ownership")) {
+    return failed("it belongs to another user; give a git bundle of it, or sync as that user");
+  }
+  return failed(withoutCredentials(words, address));
 }
 
 /** Of git's messages those that are not about its progress. */

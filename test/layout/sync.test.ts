@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -265,6 +266,15 @@ describe("the library of before stays", () => {
       await expect(sync(place, from)).rejects.toThrow(Error);
       expectKept();
     }
+  });
+
+  test.runIf(process.getuid?.() === 0)("when the repository belongs to somebody else", async () => {
+    const { place, upstream, expectKept } = await openSynced();
+    execFileSync("chown", ["-R", "65534", upstream.directory]);
+    const environment = { ...process.env, HOME: temporaryDirectory() };
+    const refused = sync(place, upstream.directory, { environment });
+    await expect(refused).rejects.toThrow(/belongs to another user/);
+    expectKept();
   });
 
   test("when a server says nothing", async () => {
