@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Figure, printFigures, quantile } from "./support/numbers.ts";
 import { demoRequest } from "./support/request.ts";
 import { type BenchServer, post, startServer } from "./support/server.ts";
 
 const rounds = 15;
+/** For the next container to wait, milliseconds. */
+const patience = 60_000;
 
 /** The same build, from POST to answer, in a container that waited for it and in a new one, turn by turn. */
 export async function benchWarm(): Promise<Figure[]> {
@@ -46,7 +49,11 @@ function waitingContainers() {
       changed = Promise.withResolvers<void>();
     },
     async reached(wanted: number): Promise<void> {
-      while (count < wanted) await changed.promise;
+      const expired = sleep(patience, "expired", { ref: false });
+      while (count < wanted) {
+        if ((await Promise.race([changed.promise, expired])) === "expired")
+          throw new Error("no container waits");
+      }
     },
   };
 }

@@ -1,20 +1,15 @@
-import type { BuildSpec, Limits } from "../spec/spec.ts";
-import { waitingOptions } from "./container.ts";
+import type { BuildSpec } from "../spec/spec.ts";
 import type { PinnedImage } from "./containers.ts";
 import type { RunnerLog } from "./daemon.ts";
 import type { Stage } from "./execution.ts";
 import { canWait } from "./images.ts";
+import { kindOf, type WarmKind } from "./kind.ts";
 import type { Site } from "./site.ts";
 import { Slot } from "./slot.ts";
-import { type Kind, Warmth, type WarmthOptions } from "./warmth.ts";
+import { Warmth, type WarmthOptions } from "./warmth.ts";
 
 /** Time from the end of a build to the start of a new container, milliseconds: the answer to the client goes first. */
 const pause = 100;
-
-interface WarmKind extends Kind {
-  pinned: PinnedImage;
-  limits: Limits;
-}
 
 /** A slot that waits, or will in a moment: undefined once it is known that it will not. */
 interface Waiting {
@@ -54,7 +49,7 @@ export class WarmPool {
   /** A slot for this build alone; undefined if none waits. Whoever gets it vacates it. */
   async take(spec: BuildSpec, image: PinnedImage): Promise<Taken | undefined> {
     if (this.#closed || !canWait(image.labels)) return undefined;
-    const kind = await this.#kindOf(spec, image);
+    const kind = kindOf(spec, image, await this.#site.place("", image));
     this.#warmth.use(kind, performance.now());
     const waiting = this.#waiting.find((one) => one.kind.key === kind.key);
     if (waiting === undefined) return undefined;
@@ -75,13 +70,6 @@ export class WarmPool {
     for (const waiting of [...this.#waiting]) this.#giveUp(waiting);
     this.#removeRemains();
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
-  }
-
-  /** Two builds are of one kind if the same container could wait for either, down to the last of its options. */
-  async #kindOf({ image, limits }: BuildSpec, pinned: PinnedImage): Promise<WarmKind> {
-    const anywhere = { ...(await this.#site.place("", pinned)), inputs: "", outputs: "" };
-    const key = JSON.stringify(waitingOptions(limits, anywhere));
-    return { key, image: { name: image.name, digest: pinned.digest }, pinned, limits };
   }
 
   async #load(slot: Slot, kind: WarmKind, spec: BuildSpec): Promise<Taken | undefined> {
