@@ -121,6 +121,13 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+interface Answer {
+  filename?: string;
+  success?: boolean;
+  reason?: string;
+  error?: string;
+}
+
 /** Posts a layout, fetches the zip, shows what is in it; returns its files. */
 async function build(base: string, config: LayoutDocument): Promise<Map<string, Buffer>> {
   const body = JSON.stringify({ config, env: "latest" });
@@ -130,18 +137,17 @@ async function build(base: string, config: LayoutDocument): Promise<Map<string, 
       headers: { "Content-Type": "application/json" },
       body,
     });
-    return (await response.json()) as { filename?: string; success?: boolean; error?: string };
+    return (await response.json()) as Answer;
   });
   if (!answer.success || !answer.filename)
-    throw new Error(answer.error ?? `the build failed: ${answer.filename}`);
+    throw new Error(answer.error ?? `the build failed: ${answer.reason}`);
   const zip = await fetch(`${base}/${answer.filename.slice(2)}`);
   const files = await unzip(Buffer.from(await zip.arrayBuffer()));
   say(
     `  ${answer.filename.replace(/([0-9a-f]{8})[0-9a-f]+/, "$1…")}: ${[...files.keys()].filter(isFirmware).join(", ")}`,
   );
-  const report = files.get("log/build.log")?.toString() ?? "";
-  for (const line of report.split("\n").filter((text) => /^(memory|flash|ram)/.test(text)))
-    say(`    ${line}`);
+  // The log begins with the size.
+  say(`    ${files.get("log/build.log")?.toString().split("\n", 1)[0]}`);
   return files;
 }
 

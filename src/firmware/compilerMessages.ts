@@ -46,14 +46,21 @@ function aboutCode(message: string, excerpt: string, sources: Sources): Complain
     const unknown = animation ? `unknown animation '${animation}'` : `unknown name '${name}'`;
     return found.map((at) => complain(at, message.includes("undeclared") ? unknown : compilerSays(message)));
   }
+  const [, code] = /\/\/ \(S(\d+)\)$/.exec(excerpt) ?? [];
+  if (code !== undefined) return noScanCode(Number(code), sources);
   const [, value] = /^\s*\d+ \| #define \w+ (.+)$/.exec(excerpt) ?? [];
-  const defined =
-    value === undefined ? refused(message, sources) : assigned([`="${value}";`, `=${value};`], sources);
-  return defined.map((at) => complain(at, compilerSays(message)));
+  const setting =
+    value === undefined
+      ? refused(message, sources)
+      : [`="${value}";`, `=${value};`].flatMap((text) => sources.withWord(text));
+  return setting.map((at) => complain(at, compilerSays(message)));
 }
 
-function assigned(texts: readonly string[], sources: Sources): SourceLine[] {
-  return texts.flatMap((text) => sources.withWord(text));
+/** kll notes beside each trigger it makes which scan code it is for. */
+function noScanCode(code: number, sources: Sources): Complaint[] {
+  return sources
+    .matching((text) => [...text.matchAll(/\bS(\w+)/g)].some(([, number]) => Number(number) === code))
+    .map((at) => complain(at, `there is no scan code ${code}`));
 }
 
 /** The lines that set what an `#error` of the firmware speaks of; it spells names with a capital. */

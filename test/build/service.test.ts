@@ -352,6 +352,19 @@ describe("a restart", () => {
     expect(await house.service.build(differentRequest(2), requester())).toMatchObject({ cached: true });
   });
 
+  test("does not forget where the lines of what was left come from", async () => {
+    const former = openHouse();
+    former.service.build(sound, requester()).catch(() => "its life ends here");
+    await former.runner.next();
+    const house = openHouse({ directory: former.directory });
+    await house.service.recover();
+    const run = await house.runner.next();
+    const answer = house.service.build(sound, requester());
+    run.end({ status: "failed", exitCode: 1, outputs: [], log: "Demo-Standard-0.kll:6: error: no name" });
+    const errors = [{ path: "config.header.Author", message: "no name" }];
+    expect(await answer).toMatchObject({ success: false, outcome: { errors } });
+  });
+
   test("lets a request share the run of what was left", async () => {
     const former = openHouse();
     former.service.build(sound, requester()).catch(() => "its life ends here");

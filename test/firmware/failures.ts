@@ -148,6 +148,11 @@ export const failures: Failure[] = [
     errors: [inCustom(2, "no key types 'é'")],
   },
   {
+    name: "custom-no-such-scan-code",
+    spoil: customIs("", 'S0xFFF : U"A";'),
+    errors: [inCustom(2, "there is no scan code 4095")],
+  },
+  {
     name: "custom-bad-number",
     spoil: customIs("", "latencyResources = 12x;"),
     errors: [inCustom(2, 'the compiler says: invalid suffix "x" on integer constant')],
