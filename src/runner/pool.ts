@@ -1,26 +1,21 @@
 import type { BuildSpec } from "../spec/spec.ts";
 import type { PinnedImage } from "./containers.ts";
 import type { RunnerLog } from "./daemon.ts";
-import type { Stage } from "./execution.ts";
 import { canWait } from "./images.ts";
 import { kindOf, type WarmKind } from "./kind.ts";
 import type { Site } from "./site.ts";
-import { Slot } from "./slot.ts";
+import { Slot, type Taken } from "./slot.ts";
 import { Warmth, type WarmthOptions } from "./warmth.ts";
 
 /** Time from the end of a build to the start of a new container, milliseconds: the answer to the client goes first. */
 const pause = 100;
+/** Time from the end of a slot that nobody had taken to the start of another, milliseconds: the cause may last. */
+const recovery = 1000;
 
 /** A slot that waits, or will in a moment: undefined once it is known that it will not. */
 interface Waiting {
   kind: WarmKind;
   slot: Promise<Slot | undefined>;
-}
-
-/** A slot that a build has for itself, with the build laid out in it. */
-export interface Taken {
-  slot: Slot;
-  stage: Stage;
 }
 
 /**
@@ -49,11 +44,12 @@ export class WarmPool {
   /** A slot for this build alone; undefined if none waits. Whoever gets it vacates it. */
   async take(spec: BuildSpec, image: PinnedImage): Promise<Taken | undefined> {
     if (this.#closed || !canWait(image.labels)) return undefined;
+    // A place of no id: what counts is what all of a kind have in common.
     const kind = kindOf(spec, image, await this.#site.place("", image));
     this.#warmth.use(kind, performance.now());
     const waiting = this.#waiting.find((one) => one.kind.key === kind.key);
     if (waiting === undefined) return undefined;
-    this.#forget(waiting);
+    this.#withdraw(waiting);
     const slot = await waiting.slot;
     return slot && this.#load(slot, kind, spec);
   }
@@ -91,9 +87,9 @@ export class WarmPool {
     const now = performance.now();
     const wanted = new Map(this.#warmth.wanted(now).map(({ kind, count }) => [kind.key, { kind, count }]));
     for (const waiting of [...this.#waiting]) {
-      const place = wanted.get(waiting.kind.key);
-      if (place === undefined) this.#giveUp(waiting);
-      else place.count--;
+      const due = wanted.get(waiting.kind.key);
+      if (due === undefined) this.#giveUp(waiting);
+      else due.count--;
     }
     const missing = [...wanted.values()].find(({ count }) => count > 0);
     // One after another: they share the machine with builds.
@@ -116,9 +112,13 @@ export class WarmPool {
     this.#background(
       slot.then((started) => {
         this.#starting = false;
-        if (started === undefined) this.#forget(waiting);
-        else started.ended.addEventListener("abort", () => this.#lose(waiting, started));
-        this.#tend();
+        if (started === undefined) {
+          this.#withdraw(waiting);
+          this.#look(recovery);
+        } else {
+          started.ended.addEventListener("abort", () => this.#lose(waiting, started));
+          this.#tend();
+        }
       }),
     );
   }
@@ -141,7 +141,8 @@ export class WarmPool {
 
   /** A slot ended that nobody had taken. */
   #lose(waiting: Waiting, slot: Slot): void {
-    if (this.#forget(waiting)) this.#background(this.#bury(waiting.kind, slot).then(() => this.#tend()));
+    if (!this.#withdraw(waiting)) return;
+    this.#background(this.#bury(waiting.kind, slot).then(() => this.#look(recovery)));
   }
 
   async #bury(kind: WarmKind, slot: Slot): Promise<void> {
@@ -159,14 +160,14 @@ export class WarmPool {
   }
 
   /** @returns whether it was still waiting */
-  #forget(waiting: Waiting): boolean {
+  #withdraw(waiting: Waiting): boolean {
     const at = this.#waiting.indexOf(waiting);
     if (at >= 0) this.#waiting.splice(at, 1);
     return at >= 0;
   }
 
   #giveUp(waiting: Waiting): void {
-    this.#forget(waiting);
+    this.#withdraw(waiting);
     this.#background(
       waiting.slot.then((slot) => {
         if (slot === undefined) return;

@@ -12,6 +12,12 @@ const greeting = "waiting\n";
 /** Of what it says instead, this much is told, characters. */
 const shown = 500;
 
+/** A slot that a build has for itself, with the build laid out in it. */
+export interface Taken {
+  slot: Slot;
+  stage: Stage;
+}
+
 /** A container that was started before there is a build for it. It waits for one, does that, and is thrown away. */
 export class Slot {
   readonly place: Placement;
