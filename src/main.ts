@@ -5,6 +5,12 @@ import { layouts } from "./cli/layouts.ts";
 import { plan } from "./cli/plan.ts";
 import { serve } from "./cli/serve.ts";
 
+// Whoever reads what we print may have seen enough (`| head`).
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 process.exitCode = await dispatch(process.argv.slice(2), [serve(() => import("./serve.ts")), plan, layouts], {
   environment: process.env,
   input: () => buffer(process.stdin),

@@ -27,6 +27,7 @@ function open() {
       stdio: ["ignore", "pipe", "pipe"],
     });
   return {
+    own,
     place,
     names: () => library.view().names(),
     text: (name: string) => library.read(name)?.bytes.toString(),
@@ -60,6 +61,20 @@ describe("kiisrv layouts", () => {
     const { output } = await run("list");
     expect(output).toContain(`3 layouts from ${directory} (main = `);
     expect(output).toMatch(/\n {2}T-One +2 keys, 2 layers, base Base, alias of Tiny-One\n/);
+  });
+
+  test("lists without complaint to who has seen enough", async () => {
+    const { start, own } = open();
+    // More than a pipe takes in before it is read.
+    const long = "x".repeat(190);
+    for (let number = 0; number < 3000; number++) writeFileSync(join(own, `${long}${number}.json`), "{");
+    const child = start("list");
+    const [errors, [code]] = await Promise.all([
+      text(child.stderr),
+      once(child, "close"),
+      once(child.stdout, "data").then(() => child.stdout.destroy()),
+    ]);
+    expect([code, errors]).toEqual([0, ""]);
   });
 
   test("names file and JSON path of what is wrong, and ends with 1", async () => {
