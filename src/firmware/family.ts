@@ -19,6 +19,8 @@ export interface Family {
   readonly name: string;
   /** The boards as people write them; look-ups ignore case. */
   readonly boards: readonly string[];
+  /** Boards that exist and cannot be built, in lower case, each with the reason. */
+  readonly refused?: Readonly<Record<string, string>>;
   plan(input: PlanInput): BuildSpec;
 }
 
@@ -27,7 +29,11 @@ export function findFamily(families: readonly Family[], layoutBoard: string): Fa
   return families.find((family) => family.boards.some((board) => board.toLowerCase() === wanted));
 }
 
+/** The complaint about a board that no family builds. */
 export function unknownBoard(families: readonly Family[], board: string, root: string): Complaint {
+  const refusals = families.flatMap(({ refused = {} }) => Object.entries(refused));
+  const refusal = refusals.find(([name]) => name === board.toLowerCase());
+  if (refusal) return { path: `${root}.header.Name`, message: `${board} cannot be built: ${refusal[1]}` };
   const known = families.flatMap((family) => family.boards).join(", ");
   return { path: `${root}.header.Name`, message: `unknown board '${board}'; known are ${known}` };
 }

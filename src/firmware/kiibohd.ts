@@ -6,7 +6,6 @@ const scripts: Record<string, string> = {
   MD1: "infinity.bash",
   "MD1.1": "infinity_led.bash",
   Infinity: "infinity.bash",
-  ICPad: "icpad.bash",
   MDErgo1: "ergodox.bash",
   ErgoDox: "ergodox.bash",
   WhiteFox: "whitefox.bash",
@@ -19,20 +18,29 @@ const scripts: Record<string, string> = {
   GeminiDuskDawn: "geminiduskdawn.bash",
 };
 
-/** The kiibohd firmware; each half of an MDErgo1 is a firmware of its own. */
+/** Each half of these is a firmware of its own. */
+const splitBoards = ["mdergo1", "ergodox"];
+
+/** A list of no maps: an empty one would mean the stock layers to the controller's scripts, and add them to the layout. */
+const noPartials = ";";
+
+/** The kiibohd firmware. */
 export const kiibohd: Family = {
   name: "kiibohd",
   boards: Object.keys(scripts),
+  refused: { icpad: "parts of its firmware were never published" },
   plan(input) {
     const board = boardName(input.layout.header).toLowerCase();
-    return containerSpec(boardBuild(board), input);
+    const spec = containerSpec(boardBuild(board), input);
+    const { PartialMapsExpandedOverride: partials, ...environment } = spec.environment;
+    return { ...spec, environment: { ...environment, PartialMapsExpandedOverride: partials || noPartials } };
   },
 };
 
 function boardBuild(board: string): BoardBuild {
   const script = Object.entries(scripts).find(([name]) => name.toLowerCase() === board)?.[1];
   if (script === undefined) throw new Error(`not a kiibohd board: ${board}`);
-  const split = board === "mdergo1";
+  const split = splitBoards.includes(board);
   return {
     script,
     extraMaps: split ? "infinity_ergodox/lcdFuncMap" : "stdFuncMap",

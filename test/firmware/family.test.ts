@@ -10,7 +10,6 @@ const scripts: [board: string, script: string][] = [
   ["MD1", "infinity.bash"],
   ["Infinity", "infinity.bash"],
   ["MD1.1", "infinity_led.bash"],
-  ["ICPad", "icpad.bash"],
   ["MDErgo1", "ergodox.bash"],
   ["ErgoDox", "ergodox.bash"],
   ["WhiteFox", "whitefox.bash"],
@@ -23,6 +22,8 @@ const scripts: [board: string, script: string][] = [
   ["GeminiDuskDawn", "geminiduskdawn.bash"],
   ["Demo", "demo.bash"],
 ];
+
+const split = ["MDErgo1", "ErgoDox"];
 
 const anyBase = context.baseLayout("Demo-Plain.json") as BaseLayout;
 
@@ -50,23 +51,37 @@ describe("the spec of a board", () => {
     });
   });
 
-  it("has no partial maps where there is one layer", () => {
+  it("has a list of no partial maps where there is one layer: nothing at all would mean the stock layers", () => {
     expect(specOf("K-Type", "Own", [0]).environment).toMatchObject({
       DefaultMapOverride: "stdFuncMap K-Type-Own-0",
-      PartialMapsExpandedOverride: "",
+      PartialMapsExpandedOverride: ";",
     });
+    expect(specOf("Demo", "Own", [0]).environment.PartialMapsExpandedOverride).toBe("");
   });
 
-  it("of a split board builds both halves", () => {
-    const { environment, outputs } = specOf("MDErgo1");
+  it.for(split)("of %s, a split board, builds both halves", (board) => {
+    const { environment, outputs } = specOf(board);
     expect(environment).toMatchObject({
-      DefaultMapOverride: "infinity_ergodox/lcdFuncMap MDErgo1-Tiny-0",
+      DefaultMapOverride: `infinity_ergodox/lcdFuncMap ${board}-Tiny-0`,
       SPLIT_KEYBOARD: "1",
     });
     expect(outputs).toEqual(["left_kiibohd.dfu.bin", "right_kiibohd.dfu.bin"]);
   });
 
-  it.for(scripts.map(([board]) => board).filter((board) => board !== "MDErgo1"))(
+  it.for(["ICPad", "icpad"])("there is none of %s, and it is said why", (board) => {
+    expect(() => specOf(board)).toThrow(
+      expect.objectContaining({
+        complaints: [
+          {
+            path: "config.header.Name",
+            message: expect.stringMatching(/cannot be built: .*never published/),
+          },
+        ],
+      }),
+    );
+  });
+
+  it.for(scripts.map(([board]) => board).filter((board) => !split.includes(board)))(
     "of %s is not split",
     (board) => {
       const { environment, outputs } = specOf(board);
