@@ -110,6 +110,9 @@ describe("the contract, kept by containers that waited", () => {
     };
   });
 
+  // Else it would go on replacing what is cleared away after a test that failed.
+  afterAll(() => warm.runner.close());
+
   /** What is left when all is quiet: but for those that wait, nothing may be. */
   async function leftovers(): Promise<string[]> {
     const { watch, left } = warm;
