@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBufferPromise } from "yauzl";
 import { drawBoard } from "./board-picture.ts";
+import { freePort } from "./free-port.ts";
 import { bootKeyboard, type Keyboard } from "./keyboard.ts";
 
 /**
@@ -81,7 +81,7 @@ That was it. Where to go next:
 }
 
 async function startServer(): Promise<string> {
-  const port = await freePort();
+  const port = await freePort("localhost");
   const environment = {
     KIISRV_HOST: "localhost",
     KIISRV_PORT: String(port),
@@ -110,15 +110,6 @@ async function startServer(): Promise<string> {
       missing = String(error);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "localhost");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  if (typeof address !== "object" || address === null) throw new Error("no port is free");
-  return address.port;
 }
 
 interface Answer {

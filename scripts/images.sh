@@ -1,7 +1,16 @@
 #!/usr/bin/env bash
-# Builds our own images: the demo controller (the toolchain of the demo keyboard) and the emulator it is tried in.
+# Builds our own images. Without arguments those that need nothing but a package mirror: the demo controller (the toolchain
+# of the demo keyboard) and the emulator it is tried in. With `all`: the server and the kiibohd controllers, too, whose
+# sources come from elsewhere; more words pick versions of them (`all 057 050`).
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
+
+if [[ ${1:-} == all ]]; then
+  lock controllers
+  step "Server and controllers"
+  exec node scripts/images/main.ts "${@:2}"
+fi
+
 lock images
 step "Images"
 build_image kiisrv-controller-demo controllers --file controllers/demo/Dockerfile

@@ -1,0 +1,125 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { progressOf } from "./progress.ts";
+import type { Row } from "./screen.ts";
+
+export type Outcome = "built" | "up to date" | "failed" | "stopped";
+
+export interface JobOptions {
+  /** What it is called when it is shown. */
+  name: string;
+  /** The image it makes; none, if what it makes has no name. */
+  image?: string;
+  command: readonly string[];
+  directory: string;
+  environment: NodeJS.ProcessEnv;
+  /** The file that gets all the command says. Its directory is there. */
+  log: string;
+}
+
+/** Builds one image, with the builder's log in a file of its own. */
+export class Job {
+  readonly #options: JobOptions;
+  #started: number | undefined;
+  #ended: number | undefined;
+  #outcome: Outcome | undefined;
+
+  constructor(options: JobOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get log(): string {
+    return this.#options.log;
+  }
+
+  /** Undefined until it has ended, and for good if it never began. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
+  /** Runs to its end; what came of it is its outcome. Aborting stops the builder, which keeps the steps it has done. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { image } = this.#options;
+    this.#started = performance.now();
+    try {
+      const before = await imageId(image);
+      const status = signal.aborted ? null : await this.#execute(signal);
+      if (status === 0)
+        this.#outcome = before !== "" && before === (await imageId(image)) ? "up to date" : "built";
+      else this.#outcome = signal.aborted ? "stopped" : "failed";
+    } catch (error) {
+      this.#outcome = "failed";
+      throw error;
+    } finally {
+      this.#ended = performance.now();
+    }
+  }
+
+  row(): Row {
+    const started = this.#started;
+    const seconds = started === undefined ? undefined : ((this.#ended ?? performance.now()) - started) / 1000;
+    return { name: this.name, text: this.#text(), seconds };
+  }
+
+  /** The end of what the builder said. */
+  lastWords(lines: number): string {
+    return this.#said().trimEnd().split("\n").slice(-lines).join("\n");
+  }
+
+  #text(): string {
+    if (this.#started === undefined) return "waits";
+    return this.#outcome ?? (progressOf(this.#said()) || "begins");
+  }
+
+  #said(): string {
+    return readFileSync(this.log, { encoding: "utf8", flag: "a+" });
+  }
+
+  /** @returns the exit status; null if a signal ended it */
+  async #execute(signal: AbortSignal): Promise<number | null> {
+    const { directory, environment, log } = this.#options;
+    const [program = "", ...args] = this.#options.command;
+    const file = openSync(log, "w");
+    const child = spawn(program, args, {
+      cwd: directory,
+      env: environment,
+      stdio: ["ignore", file, file],
+    });
+    closeSync(file);
+    const stop = () => child.kill();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      const [status] = await once(child, "exit");
+      return status;
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+}
+
+/** @returns the content id of an image; empty if there is none */
+async function imageId(image: string | undefined): Promise<string> {
+  if (image === undefined) return "";
+  const { stdout } = await promisify(execFile)("docker", ["images", "--no-trunc", "--quiet", image]);
+  return stdout.trim();
+}
+
+/**
+ * Runs jobs, some at a time, and begins none once it is to stop. One that fails keeps no other from its turn.
+ * @throws the first error of those that could not be run at all, when all are over
+ */
+export async function runJobs(jobs: readonly Job[], atOnce: number, signal: AbortSignal): Promise<void> {
+  const waiting = [...jobs];
+  const work = async () => {
+    for (let job = waiting.shift(); job && !signal.aborted; job = waiting.shift()) await job.run(signal);
+  };
+  const ends = await Promise.allSettled(Array.from({ length: atOnce }, work));
+  const broken = ends.find((end) => end.status === "rejected");
+  if (broken) throw broken.reason;
+}
