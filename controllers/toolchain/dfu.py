@@ -8,6 +8,7 @@ KEY_BLOCK = 1024
 
 def with_suffix(firmware, vendor, product):
     """The firmware with its DFU suffix: 16 bytes, of which the last four are a checksum over everything before."""
+    # Any version of the device, version 1.0 of this format.
     head = struct.pack("<HHHH3sB", 0xFFFF, product, vendor, 0x0100, b"UFD", 16)
     # Of the usual CRC-32 without the final inversion.
     checksum = zlib.crc32(firmware + head) ^ 0xFFFFFFFF

@@ -3,20 +3,31 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-# Strings and character constants are kept as they are, comments become a space, continued lines one line.
-_LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*|\\\n', re.DOTALL)
-_DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(\w+)(.*)$")
-_DEFINITION = re.compile(r"[ \t]+([A-Za-z_]\w*)(.*)$", re.DOTALL)
+_CONTINUATION = re.compile(r"\\[ \t]*\n")
+# Strings and character constants are kept as they are: a comment cannot begin in them.
+_LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.DOTALL)
+_DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)(.*)")
+_DEFINITION = re.compile(r"[ \t]+([A-Za-z_]\w*)(.*)")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_CONDITIONS = ("if", "elif", "ifdef", "ifndef")
 
 
 @dataclass(frozen=True)
 class Header:
-    """The macros a header defines (name -> what follows the name), and a digest of all its other text."""
+    """
+    The macros a header defines, {name: what follows the name, and how many lines of other text stand before it}, and a
+    digest of that other text.
+    """
 
-    macros: dict[str, str]
+    macros: dict[str, tuple[str, int]]
     rest: str
+
+
+def strip_comments(text):
+    """C text without comments, each continued line made one."""
+    return _LEXEME.sub(_replacement, _CONTINUATION.sub("", text))
 
 
 def _replacement(match):
@@ -24,52 +35,45 @@ def _replacement(match):
     if lexeme[0] in "\"'":
         return lexeme
     # A comment keeps its line ends: a directive after it starts a line of its own.
-    return "" if lexeme == "\\\n" else " " + "\n" * lexeme.count("\n")
-
-
-def strip_comments(text):
-    """C text without comments and continued lines."""
-    return _LEXEME.sub(_replacement, text)
+    return " " + "\n" * lexeme.count("\n")
 
 
 def identifiers(text):
-    """Every word of a C text that may be a macro's name."""
+    """Every word of a C text that may be a macro's name, those in strings among them: a macro may have made them."""
     return set(_IDENTIFIER.findall(text))
-
-
-def digest(text):
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_header(text):
     """
-    Splits a header into macros and the rest. One that defines under conditions, or twice, is all rest: there the
-    order of things matters.
+    Splits a header into macros and the rest. It is all rest where more than that matters: one that defines under
+    conditions, defines a name twice, includes others or asks for the number of a line.
     """
     macros, rest = {}, []
     for line in strip_comments(text).split("\n"):
         line = line.strip()
         directive = _DIRECTIVE.match(line)
-        if not directive:
+        if not directive or directive[1] == "pragma":
             if line:
                 rest.append(line)
             continue
-        word, arguments = directive.groups()
-        definition = _DEFINITION.match(arguments) if word == "define" else None
-        if definition and definition[1] not in macros:
-            macros[definition[1]] = definition[2]
-        elif word == "pragma":
-            rest.append(line)
-        else:
-            return Header({}, digest(text))
-    return Header(macros, digest("\n".join(rest)))
+        definition = _DEFINITION.match(directive[2]) if directive[1] == "define" else None
+        if not definition or definition[1] in macros:
+            return Header({}, _digest(text))
+        macros[definition[1]] = (definition[2], len(rest))
+    if any("__LINE__" in line for line in rest):
+        return Header({}, _digest(text))
+    return Header(macros, _digest("\n".join(rest)))
 
 
+def _digest(text):
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+@lru_cache(maxsize=4096)
 def conditions(text):
-    """The identifiers of a source's `#if` and `#elif` lines: an undefined one counts there, and no compiler reports it."""
-    found = set()
-    for line in strip_comments(text).split("\n"):
-        directive = _DIRECTIVE.match(line)
-        if directive and directive[1] in ("if", "elif", "ifdef", "ifndef"):
-            found |= identifiers(directive[2])
-    return found
+    """
+    The identifiers in the conditions (`#if`, `#ifdef` …) of a source, those that are not come to among them: where a name
+    is undefined, the way through a text depends on it without a trace in what the preprocessor gives.
+    """
+    directives = (_DIRECTIVE.match(line) for line in strip_comments(text).split("\n"))
+    return frozenset().union(*(identifiers(found[2]) for found in directives if found and found[1] in _CONDITIONS))

@@ -2,27 +2,32 @@
 Compiles only what a keymap reaches.
 
 A unit is one source file of a firmware. What its object depends on among the generated files is found out once, when
-the image is built (`survey`): which of them it reads, and every name its preprocessing meets. From then on an object is
+the image is built (`Survey`): which of them it reads, and every name its preprocessing meets. From then on an object is
 known by a key made of exactly these (`Generated.key_of`): whoever finds the key in the store has the object.
 
 Why equal keys give equal objects: only a macro can turn the preprocessor's way through a text. Take the run a stored
-object came from and a run with the same key. Up to the first difference both met the same names; the first difference
-would have to be a macro of such a name, and the key holds what each of them stands for.
+object came from, which the survey has seen, and a run with the same key. Up to the first difference both met the same
+names in the same files; the first difference would have to be a macro of such a name, and the key holds what each of
+them stands for. One thing escapes: a name made by `##` that is no macro and is thrown away at once, as an argument
+nobody uses. No compiler tells of it. And nothing but the preprocessor may look at the generated files: no `.incbin`, no
+debug information, which would hold their line numbers.
 """
 
 import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from .headers import conditions, identifiers, read_header
+from .headers import conditions, identifiers, read_header, strip_comments
 
-_REPORTED = re.compile(r"^#(?:define|undef) ([A-Za-z_]\w*)(.*)$", re.MULTILINE)
-_LINE_MARKER = re.compile(r'^# \d+ "((?:\\.|[^"\\])*)"', re.MULTILINE)
+_LINE_MARKER = re.compile(r'^# \d+ "((?:\\.|[^"\\])*)".*$', re.MULTILINE)
+_DIRECTIVE_LINE = re.compile(r"^#.*$", re.MULTILINE)
 
 
 class CompilerFailed(Exception):
@@ -31,45 +36,66 @@ class CompilerFailed(Exception):
 
 @dataclass
 class Unit:
-    """A source file and the command that compiles it; the command lacks only `-c -o OBJECT`. Paths are absolute."""
+    """A source file and the command that compiles it in a build directory; the command lacks only `-c -o OBJECT`."""
 
     name: str
     command: list[str]
-    # The generated files it reads, and the names of macros it meets there; known after the survey.
+    # Known after the survey: the generated files it reads, the names of macros it meets there, and the characters its
+    # compiler reads, by which long compilations start first.
     reads: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    weight: int = 0
+
+
+class Met(NamedTuple):
+    """What a unit's preprocessing meets: every name, which generated files, how many characters come out of it."""
+
+    names: set[str]
+    reads: list[str]
+    weight: int
 
 
 def run(command, directory):
     """
     Runs a compiler in a directory. Gives what it wrote to standard output and, apart, to standard error.
-    @raises CompilerFailed
+    @raises CompilerFailed if it refuses, OSError if it could not be run or did not come to its own end
     """
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
-        raise CompilerFailed((done.stdout + done.stderr).strip() or f"{command[0]} ended with status {done.returncode}")
-    return done.stdout, done.stderr
+    done = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    if done.returncode < 0:
+        raise ChildProcessError(f"{command[0]} was ended by signal {-done.returncode}")
+    if done.returncode > 0:
+        raise CompilerFailed((output + errors).strip() or f"{command[0]} ended with status {done.returncode}")
+    return output, errors
 
 
 class Generated:
-    """The generated files of one build as the preprocessor sees them. `words`: see `Survey.words`."""
+    """
+    The generated files of one build as the preprocessor sees them. `words`: a function that gives the names of the units
+    that would meet a macro no keymap of the survey had, see `Survey.words`.
+    """
 
     def __init__(self, directory, files, words):
-        headers = {file: read_header((Path(directory) / file).read_text(encoding="utf-8")) for file in files}
-        self.rests = {file: header.rest for file, header in headers.items()}
-        self.macros = {}
-        for header in headers.values():
-            for name, body in header.macros.items():
-                # Which one counts depends on the order of the includes: no unit can be trusted to be reached by one.
-                self.macros[name] = f"{self.macros[name]}\0{body}" if name in self.macros else body
+        self._headers = {file: read_header(_read(Path(directory) / file)) for file in files}
         self._words = words
+
+    @property
+    def macros(self):
+        """Every name the files define: {name: {file: what it stands for there}}."""
+        macros = {}
+        for file, header in self._headers.items():
+            for name, meaning in header.macros.items():
+                macros.setdefault(name, {})[file] = meaning
+        return macros
 
     def key_of(self, unit):
         """The name of the unit's object in a store."""
         names = set(unit.names)
-        met = {name for name in self.macros if name in names or unit.name in self._words(name)}
-        facts = [unit.name, *((file, self.rests[file]) for file in unit.reads)]
-        facts += [(name, self.macros[name]) for name in sorted(met)]
+        facts = [unit.name]
+        for file in unit.reads:
+            header = self._headers[file]
+            met = sorted(name for name in header.macros if name in names or unit.name in self._words(name))
+            facts.append((file, header.rest, [(name, header.macros[name]) for name in met]))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
@@ -87,12 +113,14 @@ class Survey:
         self._known = set()
 
     def look(self, directory):
-        """Takes in the keymap whose generated files lie in a directory."""
+        """Takes in the keymap whose generated files lie in a directory. @raises CompilerFailed"""
         self._known |= Generated(directory, self._files, no_words).macros.keys()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for unit, (met, reads) in zip(self.units, pool.map(lambda unit: met_names(unit, directory, self._files), self.units)):
-                self._met[unit.name] |= met
-                unit.reads = sorted({*unit.reads, *reads})
+        with ThreadPoolExecutor(_processors()) as pool:
+            looks = pool.map(lambda unit: met_names(unit, directory, self._files), self.units)
+            for unit, met in zip(self.units, looks, strict=True):
+                self._met[unit.name] |= met.names
+                unit.reads = sorted({*unit.reads, *met.reads})
+                unit.weight = max(unit.weight, met.weight)
 
     def words(self):
         """
@@ -103,52 +131,76 @@ class Survey:
         for unit in self.units:
             met = self._met[unit.name]
             unit.names = sorted(met & self._known)
-            for name in met - self._known:
+            for name in sorted(met - self._known):
                 words.setdefault(name, []).append(unit.name)
         return words
 
 
 def met_names(unit, directory, files):
-    """
-    What a unit's preprocessing meets, with the generated files that lie in a directory: (names, which of the files).
-    """
-    # -dU reports each macro that was expanded or tested, and each name that was asked for with `ifdef` and unknown.
-    text, _ = run([*unit.command, "-E", "-dU"], directory)
-    met = identifiers(text)
-    for name, body in _REPORTED.findall(text):
-        met |= {name} | identifiers(body)
-    paths = {(Path(directory) / file).resolve() for file in _LINE_MARKER.findall(text) if file[0] != "<"}
+    """What a unit's preprocessing meets with the generated files that lie in a directory. @raises CompilerFailed"""
+    # -dU adds each macro that was expanded or tested, and each unknown name that was tested with `ifdef` or `defined`;
+    # -Wundef complains of unknown names in the value of a condition, wherever they came from.
+    text, complaints = run([*unit.command, "-E", "-dU", "-Wundef", "-Wno-error"], directory)
+    # An argument that its macro throws away is in no expanded text.
+    unexpanded, _ = run([*unit.command, "-E", "-fdirectives-only"], directory)
+    names = identifiers(_LINE_MARKER.sub("", text)) | identifiers(complaints)
+    names |= identifiers(_DIRECTIVE_LINE.sub("", strip_comments(unexpanded)))
+    paths = {(Path(directory) / file).resolve() for file in _LINE_MARKER.findall(text) if not file.startswith("<")}
     for path in paths:
         if path.is_file():
-            met |= conditions(path.read_text(encoding="utf-8", errors="replace"))
-    generated = {(Path(directory) / file).resolve(): file for file in files}
-    return met, [generated[path] for path in paths & generated.keys()]
+            names |= conditions(_read(path))
+    reads = [file for file in files if (Path(directory) / file).resolve() in paths]
+    return Met(names, reads, len(text))
 
 
 def compile_units(units, generated, store, directory):
     """
-    Gives the object of each unit, in order, and which were compiled for it: (unit, key, path) each.
-    @raises CompilerFailed
+    Gives the path of each unit's object, in order, and which were compiled for it, in order: (unit, key, path) each.
+    @raises CompilerFailed with the verdict on the first unit that does not compile
     """
     store, objects = Path(store), Path(directory) / "objects"
     objects.mkdir(exist_ok=True)
-    found, missing = {}, []
+    found, missing = [], []
     for unit in units:
         key = generated.key_of(unit)
         stored = store / f"{key}.o"
-        found[unit.name] = stored if stored.is_file() else objects / f"{key}.o"
-        if found[unit.name] is not stored:
-            missing.append((unit, key, found[unit.name]))
+        if stored.is_file():
+            found.append(stored)
+        else:
+            found.append(objects / f"{key}.o")
+            missing.append((unit, key, found[-1]))
 
-    def compile_one(job):
-        unit, _, path = job
-        return run([*unit.command, "-c", "-o", str(path)], directory)[1]
+    with ThreadPoolExecutor(_processors()) as pool:
+        jobs = {}
+        for unit, _, path in sorted(missing, key=lambda one: one[0].weight, reverse=True):
+            jobs[unit.name] = pool.submit(run, [*unit.command, "-c", "-o", str(path)], directory)
+        try:
+            for unit, _, _ in missing:
+                print(f"compile: {unit.name}", flush=True)
+                print(jobs[unit.name].result()[1], end="", flush=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return found, missing
 
-    # The longest first would be best; which they are is as good as known by the size of their sources.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for (unit, _, _), said in zip(missing, pool.map(compile_one, missing)):
-            print(f"compile: {unit.name}" + (f"\n{said.rstrip()}" if said else ""), flush=True)
-    return [found[unit.name] for unit in units], missing
+
+def surveyed(compiled, directory, files, words):
+    """
+    Of what `compile_units` compiled in a directory, that which may be kept: where the unit went no way that the survey
+    has not seen, so that its key says all there is to it. For keymaps the survey did not look at. @raises CompilerFailed
+    """
+
+    def is_known(unit):
+        met, names = met_names(unit, directory, files), set(unit.names)
+        return set(met.reads) <= set(unit.reads) and all(name in names or unit.name in words(name) for name in met.names)
+
+    return [one for one in compiled if is_known(one[0])]
+
+
+def keep(compiled, store):
+    """Moves objects that `compile_units` compiled into a store."""
+    for _, key, path in compiled:
+        shutil.move(path, Path(store) / f"{key}.o")
 
 
 def units_to_json(units):
@@ -157,3 +209,12 @@ def units_to_json(units):
 
 def units_from_json(rows):
     return [Unit(**row) for row in rows]
+
+
+def _read(path):
+    # Comments are in any encoding, and no byte of a generated file may go unnoticed.
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _processors():
+    return len(os.sched_getaffinity(0))

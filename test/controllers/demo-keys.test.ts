@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { bootKeyboard, type Keyboard } from "../../scripts/keyboard.ts";
-import { image, requireImage, threeLayers, Workshop } from "../support/demo.ts";
+import { image, requireImage, runIn, threeLayers, Workshop } from "../support/demo.ts";
 
 const board = readFileSync(join(import.meta.dirname, "../../controllers/demo/maps/Demo.kll"), "utf8");
 let workshop: Workshop;
@@ -134,7 +134,8 @@ describe("the firmware, in the emulator", () => {
 });
 
 it("prints a fault and halts", async () => {
-  const symbols = await workshop.tool("keys", ["arm-none-eabi-nm", "/mnt/builds/kiibohd.elf"]);
+  const volume = `${await workshop.output("keys")}:/mnt/builds:ro`;
+  const symbols = await runIn(["--volume", volume], ["arm-none-eabi-nm", "/mnt/builds/kiibohd.elf"]);
   const main = Number.parseInt(/^(\w+) T main$/m.exec(symbols.log)?.[1] ?? "", 16);
   const firmware = await readFile(join(await workshop.output("keys"), "kiibohd.dfu.bin"));
   firmware.writeUInt16LE(0xde00, main); // an instruction that is defined to be undefined

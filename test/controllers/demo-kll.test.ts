@@ -48,6 +48,8 @@ const wrong = [
   ['S0x3F : U"A";', 1, "the board has no scan code 0x3F"],
   ["Name = Demo;", 8, "expected a text in double quotes"],
   ['Name = "De\tmo";', 8, "a control character in a text"],
+  ['UartBaud = "fast";', 1, "UartBaud is a number from 300 to 750000"],
+  ['UartBaud = "299";', 1, "UartBaud is a number from 300 to 750000"],
   ["A[] <= start;", 1, "an animation is written"],
   ["A[x, y] <= P[c:0%](1);", 1, "an animation is written"],
   ["A[x] <= start", 1, "an animation is written"],

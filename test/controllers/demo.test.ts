@@ -48,16 +48,10 @@ describe("a build of the demo controller", () => {
     expect(String(made.get("log/kll_defs.h"))).toContain('#define KLL_Layout "Test"\n');
   });
 
-  it("ends the firmware in a DFU suffix that dfu-suffix and its checksum accept", async () => {
+  it("ends the firmware in a DFU suffix whose checksum is right", () => {
     const firmware = made.get("kiibohd.dfu.bin") ?? Buffer.alloc(0);
     expect(firmware.subarray(-8, -5).toString()).toBe("UFD");
     expect(firmware.readUInt32LE(firmware.length - 4)).toBe(~crc32(firmware.subarray(0, -4)) >>> 0);
-    const checked = await workshop.tool("three-layers", [
-      "dfu-suffix",
-      "--check",
-      "/mnt/builds/kiibohd.dfu.bin",
-    ]);
-    expect(checked.status).toBe(0);
   });
 
   it("tells in kll.json what every key does on every layer", () => {
@@ -148,7 +142,7 @@ describe("a build that cannot be", () => {
     ["an input directory that is not there", ["demo.bash", "absent", "a.zip"], "there is no input directory"],
     ["too few arguments", ["demo.bash"], "three arguments are needed"],
   ] as const)("refuses %s", async ([, command, reason]) => {
-    const outcome = await workshop.build("refused", plain, [...command]);
+    const outcome = await workshop.build("refused", plain, { command: [...command] });
     expect(outcome.status).toBe(1);
     expect(outcome.log).toContain(reason);
   });

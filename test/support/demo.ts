@@ -38,6 +38,11 @@ export function docker(args: string[]): Promise<Outcome> {
   });
 }
 
+/** Runs a program of the image in the sandbox of a build, with further options of `docker run`. */
+export function runIn(options: string[], [program = "", ...args]: string[]): Promise<Outcome> {
+  return docker([...sandbox, ...options, "--entrypoint", program, image, ...args]);
+}
+
 /** Directories below one that vanishes at the end; `path` is given to the daemon as it is. */
 export class Workshop {
   readonly path: string;
@@ -70,8 +75,15 @@ export class Workshop {
     return path;
   }
 
-  /** One build, sandboxed as the server does it; the outputs lie in `output(name)`. */
-  async build(name: string, maps: Maps, command = ["demo.bash", name, "any.zip"]): Promise<Outcome> {
+  /**
+   * One build, sandboxed as the server does it; the outputs lie in `output(name)`.
+   * @param options other arguments than usual, and further options of `docker run`
+   */
+  async build(
+    name: string,
+    maps: Maps,
+    { command = ["demo.bash", name, "any.zip"], options = [] as string[] } = {},
+  ): Promise<Outcome> {
     const input = await this.input(name, maps.files);
     const output = await this.output(name);
     return docker([
@@ -79,15 +91,8 @@ export class Workshop {
       ...["--env", `DefaultMapOverride=${maps.base}`],
       ...["--env", `PartialMapsExpandedOverride=${maps.layers ?? ""}`],
       ...["--env", "Layout=", "--volume", `${input}:/mnt/config/${name}:ro`],
-      ...["--volume", `${output}:/mnt/builds`, image, ...command],
+      ...["--volume", `${output}:/mnt/builds`, ...options, image, ...command],
     ]);
-  }
-
-  /** A tool of the image, run on the outputs of a build. */
-  async tool(name: string, command: string[]): Promise<Outcome> {
-    const [program = "", ...args] = command;
-    const volume = `${await this.output(name)}:/mnt/builds:ro`;
-    return docker([...sandbox, "--volume", volume, "--entrypoint", program, image, ...args]);
   }
 
   /** Runs only the keymap generator, on many layouts in one container. */
@@ -104,16 +109,7 @@ export class Workshop {
         echo "=== $?"
       done`;
     const volume = `${join(this.path, "config", name)}:/mnt/config:ro`;
-    const { log } = await docker([
-      ...sandbox,
-      "--volume",
-      volume,
-      "--entrypoint",
-      "bash",
-      image,
-      "-c",
-      script,
-    ]);
+    const { log } = await runIn(["--volume", volume], ["bash", "-c", script]);
     const ends = [...log.matchAll(/([\s\S]*?)=== (\d+)\n/g)];
     return ends.map(([, text = "", status]) => ({ status: Number(status), log: text }));
   }

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "keymap.h"
 #include "keymap_types.h"
 #include "matrix.h"
 #include "uart.h"
@@ -16,9 +17,9 @@ void console_greet(void)
 	uart_write("\" layout \"");
 	uart_write(keymap.layout);
 	uart_write("\" keys ");
-	uart_write_decimal(keymap.keys);
+	uart_write_decimal(KEYMAP_KEYS);
 	uart_write(" layers ");
-	uart_write_decimal(keymap.layers);
+	uart_write_decimal(KEYMAP_LAYERS);
 	uart_write("\n");
 }
 

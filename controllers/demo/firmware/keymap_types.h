@@ -29,8 +29,6 @@ struct action {
 struct keymap {
 	const char *name;
 	const char *layout;
-	uint8_t layers;
-	uint8_t keys; /* how many scan codes the board has */
 	const struct action *actions;
 	/* [layer][scan code] -> index into actions. Layer 0 is transparent where the board has no key, and only there. */
 	const uint16_t (*cells)[MATRIX_CODES];

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "keymap.h"
 #include "keymap_types.h"
 #include "report.h"
 
@@ -10,9 +11,9 @@ static struct {
 	bool toggled;
 	bool latched;     /* on until the next key */
 	bool latch_armed; /* its latch key is down and no other key was used since */
-} state[LAYERS_MAX];
+} state[KEYMAP_LAYERS];
 
-static uint8_t stack[LAYERS_MAX]; /* layers that are on, the latest last; layer 0 is not in it */
+static uint8_t stack[KEYMAP_LAYERS]; /* layers that are on, the latest last; layer 0 is not in it */
 static unsigned depth;
 
 static bool in_stack(uint8_t layer)
@@ -72,7 +73,7 @@ void layer_latch_release(uint8_t layer)
 
 void layer_latch_used(void)
 {
-	for (uint8_t layer = 1; layer < keymap.layers; layer++) {
+	for (uint8_t layer = 1; layer < KEYMAP_LAYERS; layer++) {
 		state[layer].latch_armed = false;
 		state[layer].latched = false;
 		settle(layer);

@@ -1,8 +1,12 @@
 #include "uart.h"
 
+#include "kll_defs.h"
 #include "registers.h"
 
 #define RING_SIZE 256u /* a power of two: the indices run freely and are cut to size on use */
+
+/* 12 MHz after reset, 16 clocks a bit; in 64ths, rounded */
+#define BAUD_DIVISOR ((12000000u * 64 / 16 + UART_BAUD / 2) / UART_BAUD)
 
 static volatile char ring[RING_SIZE];
 static volatile uint32_t ring_in;  /* written by the interrupt only */
@@ -30,9 +34,8 @@ void uart_init(void)
 	GPIOA_DEN |= GPIOA_UART0_PINS;
 
 	UART0_CTL = 0;
-	/* 12 MHz after reset: 12e6 / (16 * 115200) = 6.5104; the fraction counts in 64ths */
-	UART0_IBRD = 6;
-	UART0_FBRD = 33;
+	UART0_IBRD = BAUD_DIVISOR / 64;
+	UART0_FBRD = BAUD_DIVISOR % 64;
 	UART0_LCRH = UART_LCRH_8BIT | UART_LCRH_FEN;
 	UART0_ICR = receive_interrupts;
 	UART0_IM = receive_interrupts;

@@ -1,4 +1,4 @@
-/* UART0, 115200 8N1. Receiving is by interrupt into a ring, so that the core can sleep; sending waits for the FIFO. */
+/* UART0, 8N1 at UART_BAUD (kll_defs.h). Receiving is by interrupt into a ring, so that the core can sleep; sending waits for the FIFO. */
 #ifndef UART_H
 #define UART_H
 

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 SHOWN = 20
 
 
+class BadMaps(Exception):
+    """No keymap can be made of the maps. Its message is all that is wrong with them, in lines."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A place in a map; line and column count from 1, the column in characters."""

@@ -16,8 +16,9 @@ def c_string(text):
 
 
 def kll_defs_h(keymap):
-    """The variables of the layer-0 map, header and defines, as macros."""
+    """The variables of the layer-0 map, header and defines, as macros, and what the firmware is set to."""
     lines = [f"#define KLL_{name} {c_string(value)}" for name, value in sorted(keymap.variables.items())]
+    lines += [f"#define {macro} {value}" for macro, value in sorted(keymap.settings.items())]
     return GENERATED + "#pragma once\n\n" + "".join(line + "\n" for line in lines)
 
 
@@ -47,8 +48,6 @@ def keymap_c(keymap):
         "const struct keymap keymap = {\n"
         f"\t.name = {name},\n"
         f"\t.layout = {layout},\n"
-        "\t.layers = KEYMAP_LAYERS,\n"
-        "\t.keys = KEYMAP_KEYS,\n"
         "\t.actions = actions,\n"
         "\t.cells = cells,\n"
         "};\n"

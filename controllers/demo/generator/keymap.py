@@ -14,6 +14,9 @@ LAYERS_MAX = 32
 # Capability -> kind of action. layerLock is what other firmware calls the toggle.
 LAYER_CAPABILITIES = {"layerShift": "shift", "layerLatch": "latch", "layerToggle": "toggle", "layerLock": "toggle"}
 
+# Variables that the firmware knows: the macro of each, its least and greatest value, and the one that counts without it.
+SETTINGS = {"UartBaud": ("UART_BAUD", 300, 750_000, 115_200)}
+
 # Keys without a usage: FUN1, LATCH1, LOCK1. The extra maps say what they do, wherever a layout puts them.
 FUNCTION = re.compile(r"(?:(FUN)(?:CTION)?|(LAT)(?:CH)?|L(?:O?)(CK))([1-9][0-9]?)", re.IGNORECASE)
 
@@ -45,12 +48,16 @@ class Map:
 
 @dataclass
 class Keymap:
-    """`layers[n][code]` is the action of a key; a code that is missing on a layer above 0 is transparent there."""
+    """
+    `layers[n][code]` is the action of a key; a code that is missing on a layer above 0 is transparent there.
+    `settings`: macro -> value of the variables that the firmware knows.
+    """
 
     base: dict[int, str] = field(default_factory=dict)
     layers: list[dict[int, Action]] = field(default_factory=list)
     sources: list[list[str]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, int] = field(default_factory=dict)
     animations: dict[str, int] = field(default_factory=dict)
 
 
@@ -79,12 +86,25 @@ def build_keymap(board, extra, default, partial, complaints):
     keymap.layers = [resolver.bottom(default)] + [resolver.keys(layer) for layer in partial]
     keymap.sources = [[each.stem for each in (board, *extra, default)]] + [[layer.stem] for layer in partial]
     keymap.variables = {variable.name: variable.value for variable in default.of(Variable)}
+    keymap.settings = _read_settings(default, complaints)
     keymap.animations = _count_frames(default)
     return keymap
 
 
 def _shown(symbol):
     return symbol.name if symbol.page == "U" else f"{symbol.page}:{symbol.name}"
+
+
+def _read_settings(source, complaints):
+    """Macro -> value of every variable in SETTINGS."""
+    settings = {macro: usual for macro, _, _, usual in SETTINGS.values()}
+    for variable in source.of(Variable):
+        if variable.name in SETTINGS:
+            macro, least, greatest, _ = SETTINGS[variable.name]
+            settings[macro] = int(variable.value) if re.fullmatch("[0-9]{1,9}", variable.value) else -1
+            if not least <= settings[macro] <= greatest:
+                complaints.error(variable.place, f"{variable.name} is a number from {least} to {greatest}")
+    return settings
 
 
 def _count_frames(source):
