@@ -8,14 +8,15 @@ known by a key made of exactly these (`Generated.key_of`): whoever finds the key
 Why equal keys give equal objects: only a macro can turn the preprocessor's way through a text. Take the run a stored
 object came from, which the survey has seen, and a run with the same key. Up to the first difference both met the same
 names in the same files; the first difference would have to be a macro of such a name, and the key holds what each of
-them stands for. One thing escapes: a name made by `##` that is no macro and is thrown away at once, as an argument
-nobody uses. No compiler tells of it. And nothing but the preprocessor may look at the generated files: no `.incbin`, no
-debug information, which would hold their line numbers.
+them stands for.
+
+What the argument leaves out, and firmware must do without: a name made by `##` that is no macro and is thrown away at
+once, as an argument nobody uses (no compiler tells of it); whatever looks at a generated file by another way than the
+preprocessor (`.incbin`). Debug information is not held equal: it has the line numbers of the headers.
 """
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .headers import conditions, identifiers, read_header, strip_comments
+from .processors import processors
 
 _LINE_MARKER = re.compile(r'^# \d+ "((?:\\.|[^"\\])*)".*$', re.MULTILINE)
 _DIRECTIVE_LINE = re.compile(r"^#.*$", re.MULTILINE)
@@ -115,7 +117,7 @@ class Survey:
     def look(self, directory):
         """Takes in the keymap whose generated files lie in a directory. @raises CompilerFailed"""
         self._known |= Generated(directory, self._files, no_words).macros.keys()
-        with ThreadPoolExecutor(_processors()) as pool:
+        with ThreadPoolExecutor(processors()) as pool:
             looks = pool.map(lambda unit: met_names(unit, directory, self._files), self.units)
             for unit, met in zip(self.units, looks, strict=True):
                 self._met[unit.name] |= met.names
@@ -170,7 +172,7 @@ def compile_units(units, generated, store, directory):
             found.append(objects / f"{key}.o")
             missing.append((unit, key, found[-1]))
 
-    with ThreadPoolExecutor(_processors()) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         jobs = {}
         for unit, _, path in sorted(missing, key=lambda one: one[0].weight, reverse=True):
             jobs[unit.name] = pool.submit(run, [*unit.command, "-c", "-o", str(path)], directory)
@@ -178,9 +180,9 @@ def compile_units(units, generated, store, directory):
             for unit, _, _ in missing:
                 print(f"compile: {unit.name}", flush=True)
                 print(jobs[unit.name].result()[1], end="", flush=True)
-        except BaseException:
+        finally:
+            # After a verdict nobody asks for the rest.
             pool.shutdown(cancel_futures=True)
-            raise
     return found, missing
 
 
@@ -214,7 +216,3 @@ def units_from_json(rows):
 def _read(path):
     # Comments are in any encoding, and no byte of a generated file may go unnoticed.
     return path.read_text(encoding="utf-8", errors="surrogateescape")
-
-
-def _processors():
-    return len(os.sched_getaffinity(0))

@@ -3,22 +3,27 @@ import { describe, expect, it } from "vitest";
 import { image, requireImage, runIn } from "../support/demo.ts";
 
 const root = join(import.meta.dirname, "../..");
-const tests = join(import.meta.dirname, "toolchain");
+const suites = [
+  { name: "toolchain", modules: ["test_building", "test_headers", "test_packing", "test_units"] },
+  { name: "kiibohd", modules: ["test_jobs", "test_kll", "test_recipe"] },
+];
 
 interface Verdict {
   name: string;
   fault: string | null;
 }
 
-/** Runs the Python tests on the tree's own toolchain, with the compiler of the image. */
-async function runTests(): Promise<Verdict[]> {
+/** Runs Python tests on what the tree has for controllers, with the compiler of the image. */
+async function runTests(suite: string): Promise<Verdict[]> {
   await requireImage(image);
   const volumes = [
     ...["--volume", `${join(root, "controllers/toolchain")}:/tree/toolchain:ro`],
-    ...["--volume", `${tests}:/tree/tests:ro`],
+    ...["--volume", `${join(root, "controllers/kiibohd/controller")}:/tree/controller:ro`],
+    ...["--volume", `${join(import.meta.dirname, suite)}:/tree/tests:ro`],
+    ...["--volume", `${join(import.meta.dirname, "report.py")}:/tree/report.py:ro`],
   ];
   const environment = ["--env", "PYTHONPATH=/tree", "--env", "PYTHONDONTWRITEBYTECODE=1"];
-  const { status, log } = await runIn([...volumes, ...environment], ["python3", "/tree/tests/run.py"]);
+  const { status, log } = await runIn([...volumes, ...environment], ["python3", "/tree/report.py", "/tree/tests"]);
   if (status !== 0) throw new Error(log);
   return log
     .trimEnd()
@@ -26,15 +31,14 @@ async function runTests(): Promise<Verdict[]> {
     .map((line) => JSON.parse(line) as Verdict);
 }
 
-const verdicts = await runTests();
+describe.each(suites)("the tests of $name, in the image", async ({ name: suite, modules }) => {
+  const verdicts = await runTests(suite);
 
-describe("the toolchain's own tests, in the image", () => {
   it.for(verdicts)("$name", ({ fault }) => {
     expect(fault ?? "").toBe("");
   });
 
   it("ran", () => {
-    const modules = new Set(verdicts.map(({ name }) => name.split(".")[0]));
-    expect([...modules].sort()).toEqual(["test_building", "test_headers", "test_packing", "test_units"]);
+    expect([...new Set(verdicts.map(({ name }) => name.split(".")[0]))].sort()).toEqual(modules);
   });
 });

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from toolchain import ways
 from toolchain.outputs import publish
+from toolchain.processors import processors
 from toolchain.proof import differences, digests
 
 
@@ -47,6 +48,30 @@ class Proof(Directory):
         one, other = (digests(self.directory / number, names) for number in "12")
         self.assertEqual(differences(one, other), ["only", "other"])
         self.assertEqual(differences(one, one), [])
+
+
+class Processors(Directory):
+    def setUp(self):
+        super().setUp()
+        self.enterContext(patch("os.sched_getaffinity", lambda _: set(range(8))))
+
+    def check(self, expected, **files):
+        for name, text in files.items():
+            self.write(name.replace("__", "/cpu.").replace("cpu_max", "cpu.max"), f"{text}\n")
+        self.assertEqual(processors(self.directory), expected)
+
+    def test_all_it_may_run_on_where_nothing_is_said(self):
+        self.check(8)
+
+    def test_the_share_of_a_container(self):
+        self.check(2, cpu_max="150000 100000")
+        self.check(1, cpu_max="5000 100000")
+        self.check(8, cpu_max="max 100000")
+        self.check(8, cpu_max="6400000 100000")
+
+    def test_the_share_of_a_container_in_version_1(self):
+        self.check(2, cpu__cfs_quota_us="150000", cpu__cfs_period_us="100000")
+        self.check(8, cpu__cfs_quota_us="-1", cpu__cfs_period_us="100000")
 
 
 class Verdict(Exception):

@@ -1,9 +1,8 @@
-"""Runs the tests beside this file and prints one line of JSON for each: name, and what was wrong with it (null: nothing)."""
+"""Runs the tests of a directory and prints one line of JSON for each: name, and what was wrong with it (null: nothing)."""
 
 import json
 import sys
 import unittest
-from pathlib import Path
 
 
 class Report(unittest.TestResult):
@@ -28,7 +27,7 @@ def say(name, fault):
 
 
 if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.discover(str(Path(__file__).parent))
+    suite = unittest.defaultTestLoader.discover(sys.argv[1])
     result = Report()
     suite.run(result)
     # A class or module that could not be set up is no test, and would go unseen.
