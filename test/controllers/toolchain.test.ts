@@ -23,7 +23,10 @@ async function runTests(suite: string): Promise<Verdict[]> {
     ...["--volume", `${join(import.meta.dirname, "report.py")}:/tree/report.py:ro`],
   ];
   const environment = ["--env", "PYTHONPATH=/tree", "--env", "PYTHONDONTWRITEBYTECODE=1"];
-  const { status, log } = await runIn([...volumes, ...environment], ["python3", "/tree/report.py", "/tree/tests"]);
+  const { status, log } = await runIn(
+    [...volumes, ...environment],
+    ["python3", "/tree/report.py", "/tree/tests"],
+  );
   if (status !== 0) throw new Error(log);
   return log
     .trimEnd()
