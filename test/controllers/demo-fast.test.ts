@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { image, kll, type Maps, requireImage, threeLayers, Workshop } from "../support/demo.ts";
+import { image, kll, type Maps, requireImage, runIn, threeLayers, Workshop } from "../support/demo.ts";
 
 let workshop: Workshop;
 
@@ -76,6 +76,18 @@ describe("a build whose fast way fails", () => {
     expect(built.log).toContain(`\n${warning}\n`);
     expect(built.compiled).toEqual(sources);
     expect(built.outputs).toEqual((await build(`whole-${file}`, threeLayers)).outputs);
+  });
+
+  it("says so and goes the long way: the store's objects are none", async () => {
+    const { log } = await runIn([], ["ls", "/opt/demo/prepared/objects"]);
+    const garbage = join(workshop.path, "garbage");
+    await mkdir(garbage);
+    for (const name of log.trimEnd().split("\n")) await writeFile(join(garbage, name), "garbage");
+    const options = ["--volume", `${garbage}:/opt/demo/prepared/objects:ro`];
+    const built = await build("garbage", threeLayers, options);
+    expect(built.log).toContain(`\n${warning}\n`);
+    expect(built.compiled).toEqual(["keymap", ...sources]);
+    expect(built.outputs).toEqual((await build("no-garbage", threeLayers)).outputs);
   });
 
   it.for([
