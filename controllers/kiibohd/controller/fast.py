@@ -32,10 +32,10 @@ def build(place, job, kll):
     generated = Generated(place.build, GENERATED, prepared.words)
     try:
         objects, compiled = compile_units(prepared.units, generated, prepared.store, place.build)
-        run([*prepared.recipe.link, *map(str, objects), "-o", "kiibohd.elf"], place.build)
     except CompilerFailed as failure:
         print(failure, flush=True)
         raise BuildFailed("the compiler does not take it") from failure
+    _link(place.build, prepared.recipe, objects)
     if has_veneers((place.build / "kiibohd.elf").read_bytes()) != prepared.recipe.veneers:
         raise RuntimeError("this layout changes how the firmware is linked")
     _pack(place.build, prepared.recipe)
@@ -69,6 +69,20 @@ def _ask_kll_itself(place, job, arguments, failure):
     if done.returncode != 0:
         raise BuildFailed(f"kll ended with status {done.returncode}") from failure
     raise failure
+
+
+# What the linker says when the layout is to blame: too much of it, or a capability that no code does.
+_BLAME = ("overflowed by", "undefined reference to")
+
+
+def _link(build, recipe, objects):
+    try:
+        run([*recipe.link, *map(str, objects), "-o", "kiibohd.elf"], build)
+    except CompilerFailed as failure:
+        if not any(words in str(failure) for words in _BLAME):
+            raise
+        print(failure, flush=True)
+        raise BuildFailed("it cannot be linked") from failure
 
 
 def _pack(build, recipe):
