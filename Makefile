@@ -7,7 +7,7 @@ help:
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' Makefile
 
-.PHONY: demo test build serve lint images bench setup server-image clean node
+.PHONY: demo test build serve lint images verify-images bench setup server-image clean node
 
 demo: setup build ## watch a layout become firmware, run in an emulator
 	@node scripts/demo.ts
@@ -26,12 +26,16 @@ lint: node ## check style and types
 	npx --no-install tsc -p .
 	@if command -v shellcheck >/dev/null; then echo "shellcheck"; shellcheck scripts/*.sh .ci/run bin/kiisrv; fi
 
-images: setup ## build the demo controller and the emulator
+images: setup ## build the server and the kiibohd controllers; VERSIONS="057 050" picks some, JOBS=2 at a time
+	@scripts/images.sh all $(VERSIONS)
+
+verify-images: setup ## build every board with the kiibohd images there are, compare, write docs/kiibohd-builds.md
+	@node scripts/verify/main.ts $(VERSIONS)
 
 bench: setup build ## measure; see bench/README.md
 	@node bench/run.ts
 
-setup: node ## fetch or start what is missing: Node 24, dependencies, Docker, base images, images
+setup: node ## fetch or start what is missing: Node 24, dependencies, Docker, base images, demo images
 	@scripts/docker.sh
 	@scripts/base-images.sh
 	@scripts/images.sh

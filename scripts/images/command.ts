@@ -17,12 +17,12 @@ const passedOn = [
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What all versions have in common. Built first: builds side by side would each make their own. */
-export const sharedStage = "toolchain";
+/** What all versions have in common, as an image of its own. */
+export const sharedImage = "kiisrv-toolchain";
 
-/** The command that builds what all versions share. */
+/** The command that builds what all versions share. It goes first: builds side by side would each make their own. */
 export function sharedCommand(sources: SourceAddresses, environment: Environment): string[] {
-  return [...docker(sources, environment), "--target", sharedStage, context];
+  return [...docker(sources, environment), "--target", "toolchain", "--tag", sharedImage, context];
 }
 
 /** The command that builds the image of a version. */

@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { progressOf } from "./progress.ts";
 import type { Row } from "./screen.ts";
@@ -8,15 +8,15 @@ import type { Row } from "./screen.ts";
 export type Outcome = "built" | "up to date" | "failed" | "stopped";
 
 export interface JobOptions {
-  /** What it is called when it is shown. */
-  name: string;
-  /** The image it makes; none, if what it makes has no name. */
-  image?: string;
+  /** The name of the image it makes. */
+  image: string;
   command: readonly string[];
   directory: string;
   environment: NodeJS.ProcessEnv;
   /** The file that gets all the command says. Its directory is there. */
   log: string;
+  /** Where the builder's steps are told, if the command keeps a log of them itself. */
+  steps?: string;
 }
 
 /** Builds one image, with the builder's log in a file of its own. */
@@ -30,8 +30,8 @@ export class Job {
     this.#options = options;
   }
 
-  get name(): string {
-    return this.#options.name;
+  get image(): string {
+    return this.#options.image;
   }
 
   get log(): string {
@@ -45,13 +45,12 @@ export class Job {
 
   /** Runs to its end; what came of it is its outcome. Aborting stops the builder, which keeps the steps it has done. */
   async run(signal: AbortSignal): Promise<void> {
-    const { image } = this.#options;
     this.#started = performance.now();
     try {
-      const before = await imageId(image);
+      const before = await imageId(this.image);
       const status = signal.aborted ? null : await this.#execute(signal);
       if (status === 0)
-        this.#outcome = before !== "" && before === (await imageId(image)) ? "up to date" : "built";
+        this.#outcome = before !== "" && before === (await imageId(this.image)) ? "up to date" : "built";
       else this.#outcome = signal.aborted ? "stopped" : "failed";
     } catch (error) {
       this.#outcome = "failed";
@@ -64,21 +63,17 @@ export class Job {
   row(): Row {
     const started = this.#started;
     const seconds = started === undefined ? undefined : ((this.#ended ?? performance.now()) - started) / 1000;
-    return { name: this.name, text: this.#text(), seconds };
+    return { name: this.image, text: this.#text(), seconds };
   }
 
   /** The end of what the builder said. */
   lastWords(lines: number): string {
-    return this.#said().trimEnd().split("\n").slice(-lines).join("\n");
+    return read(this.log).trimEnd().split("\n").slice(-lines).join("\n");
   }
 
   #text(): string {
     if (this.#started === undefined) return "waits";
-    return this.#outcome ?? (progressOf(this.#said()) || "begins");
-  }
-
-  #said(): string {
-    return readFileSync(this.log, { encoding: "utf8", flag: "a+" });
+    return this.#outcome ?? (progressOf(read(this.#options.steps ?? this.log)) || "begins");
   }
 
   /** @returns the exit status; null if a signal ended it */
@@ -103,9 +98,13 @@ export class Job {
   }
 }
 
+/** What a log says so far; nothing, as long as there is none. */
+function read(log: string): string {
+  return existsSync(log) ? readFileSync(log, "utf8") : "";
+}
+
 /** @returns the content id of an image; empty if there is none */
-async function imageId(image: string | undefined): Promise<string> {
-  if (image === undefined) return "";
+async function imageId(image: string): Promise<string> {
   const { stdout } = await promisify(execFile)("docker", ["images", "--no-trunc", "--quiet", image]);
   return stdout.trim();
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { sharedCommand, versionCommand } from "./command.ts";
+import { sharedCommand, sharedImage, versionCommand } from "./command.ts";
 import { Job, runJobs } from "./job.ts";
 import { Screen } from "./screen.ts";
 import { openSources, packageIndex } from "./sources.ts";
@@ -34,21 +34,20 @@ async function main(wanted: string[]): Promise<number> {
   const index = await packageIndex(process.env);
   const environment = { ...process.env, ...(index ? { PIP_INDEX_URL: index } : {}) };
   const sources = await openSources(process.env, join(logs, "git-daemon.log"));
-  const job = (name: string, command: readonly string[], image?: string) =>
-    new Job({
-      name,
-      command,
-      directory: root,
-      environment,
-      log: join(logs, `${name}.log`),
-      ...(image ? { image } : {}),
-    });
-  const shared = job("controller toolchain", sharedCommand(sources.addresses, environment));
-  const server = job("kiisrv-server", ["scripts/server-image.sh"], "kiisrv-server");
-  const controllers = versions.map((version) => {
-    const image = controllerImage(version);
-    return job(image, versionCommand(version, sources.addresses, environment), image);
+  const job = (image: string, command: readonly string[]) =>
+    new Job({ image, command, directory: root, environment, log: join(logs, `${image}.log`) });
+  const shared = job(sharedImage, sharedCommand(sources.addresses, environment));
+  const server = new Job({
+    image: "kiisrv-server",
+    command: ["scripts/server-image.sh"],
+    directory: root,
+    environment,
+    log: join(logs, "server-image.log"),
+    steps: join(logs, "kiisrv-server.log"),
   });
+  const controllers = versions.map((version) =>
+    job(controllerImage(version), versionCommand(version, sources.addresses, environment)),
+  );
 
   const jobs = [shared, server, ...controllers];
   const screen = new Screen(() => jobs.map((one) => one.row()));
@@ -74,12 +73,12 @@ function jobsAtOnce(given: string | undefined): number {
 function conclude(jobs: readonly Job[]): number {
   const failed = jobs.filter(({ outcome }) => outcome === "failed");
   for (const job of failed) {
-    say(`\n---- ${job.name} failed; the last lines of ${relative(root, job.log)} ----`);
+    say(`\n---- ${job.image} failed; the last lines of ${relative(root, job.log)} ----`);
     say(job.lastWords(shown));
   }
   say("");
   for (const job of jobs) {
-    say(`    ${job.name.padEnd(24)}${(job.outcome ?? "not begun").padEnd(12)}${relative(root, job.log)}`);
+    say(`    ${job.image.padEnd(24)}${(job.outcome ?? "not begun").padEnd(12)}${relative(root, job.log)}`);
   }
   if (stopping.signal.aborted) {
     say("\nStopped. `make images` goes on from here.");

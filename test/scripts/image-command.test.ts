@@ -63,7 +63,7 @@ describe("the command that builds an image", () => {
     const command = sharedCommand(remote, {});
     expect(valuesOf(command, "--target")).toEqual(["toolchain"]);
     expect(valuesOf(command, "--build-arg")).toEqual([]);
-    expect(command).not.toContain("--tag");
+    expect(valuesOf(command, "--tag")).toEqual(["kiisrv-toolchain"]);
   });
 });
 
