@@ -1,7 +1,6 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
-import { promisify } from "node:util";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { progressOf } from "./progress.ts";
 import type { Row } from "./screen.ts";
 
@@ -13,6 +12,8 @@ export interface JobOptions {
   command: readonly string[];
   directory: string;
   environment: NodeJS.ProcessEnv;
+  /** The content id of an image; empty if there is none. */
+  idOf(image: string): Promise<string>;
   /** The file that gets all the command says. Its directory is there. */
   log: string;
   /** Where the builder's steps are told, if the command keeps a log of them itself. */
@@ -45,12 +46,15 @@ export class Job {
 
   /** Runs to its end; what came of it is its outcome. Aborting stops the builder, which keeps the steps it has done. */
   async run(signal: AbortSignal): Promise<void> {
+    const { idOf, log, steps = log } = this.#options;
+    // What they say is of the build before.
+    for (const path of [log, steps]) rmSync(path, { force: true });
     this.#started = performance.now();
     try {
-      const before = await imageId(this.image);
+      const before = await idOf(this.image);
       const status = signal.aborted ? null : await this.#execute(signal);
       if (status === 0)
-        this.#outcome = before !== "" && before === (await imageId(this.image)) ? "up to date" : "built";
+        this.#outcome = before !== "" && before === (await idOf(this.image)) ? "up to date" : "built";
       else this.#outcome = signal.aborted ? "stopped" : "failed";
     } catch (error) {
       this.#outcome = "failed";
@@ -101,12 +105,6 @@ export class Job {
 /** What a log says so far; nothing, as long as there is none. */
 function read(log: string): string {
   return existsSync(log) ? readFileSync(log, "utf8") : "";
-}
-
-/** @returns the content id of an image; empty if there is none */
-async function imageId(image: string): Promise<string> {
-  const { stdout } = await promisify(execFile)("docker", ["images", "--no-trunc", "--quiet", image]);
-  return stdout.trim();
 }
 
 /**

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { promisify } from "node:util";
 import { sharedCommand, sharedImage, versionCommand } from "./command.ts";
 import { Job, runJobs } from "./job.ts";
 import { Screen } from "./screen.ts";
@@ -18,6 +20,8 @@ const shown = 15;
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
+// Nobody reads what is said any more.
+process.stdout.on("error", () => stopping.abort());
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -34,14 +38,14 @@ async function main(wanted: string[]): Promise<number> {
   const index = await packageIndex(process.env);
   const environment = { ...process.env, ...(index ? { PIP_INDEX_URL: index } : {}) };
   const sources = await openSources(process.env, join(logs, "git-daemon.log"));
+  const common = { directory: root, environment, idOf: imageId };
   const job = (image: string, command: readonly string[]) =>
-    new Job({ image, command, directory: root, environment, log: join(logs, `${image}.log`) });
+    new Job({ ...common, image, command, log: join(logs, `${image}.log`) });
   const shared = job(sharedImage, sharedCommand(sources.addresses, environment));
   const server = new Job({
+    ...common,
     image: "kiisrv-server",
     command: ["scripts/server-image.sh"],
-    directory: root,
-    environment,
     log: join(logs, "server-image.log"),
     steps: join(logs, "kiisrv-server.log"),
   });
@@ -60,6 +64,11 @@ async function main(wanted: string[]): Promise<number> {
     await sources.close();
   }
   return conclude(jobs);
+}
+
+async function imageId(image: string): Promise<string> {
+  const { stdout } = await promisify(execFile)("docker", ["images", "--no-trunc", "--quiet", image]);
+  return stdout.trim();
 }
 
 function jobsAtOnce(given: string | undefined): number {

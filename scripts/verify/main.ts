@@ -39,12 +39,16 @@ const shown = 2000;
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
+// Nobody reads what is said any more.
+process.stdout.on("error", () => stopping.abort());
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  say(`cannot go on: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  // Whatever is stopped half-way has its own word for it.
+  const why = error instanceof Error ? error.message : String(error);
+  say(stopping.signal.aborted ? "stopped" : `cannot go on: ${why}`);
+  process.exitCode = stopping.signal.aborted ? 130 : 1;
 }
 
 async function main(wanted: string[]): Promise<number> {

@@ -45,7 +45,7 @@ export class Ways {
   /** @throws Problem for faults of the daemon; Error if no container got ready for a warm build */
   async build(way: Way, spec: BuildSpec, signal: AbortSignal): Promise<Timed> {
     if (way === "warm") return this.#warm(spec, signal);
-    const environment = way === "cold" ? { ...spec.environment, KIIBOHD_COLD: "1" } : spec.environment;
+    const environment = way === "cold" ? { ...spec.environment, KIISRV_COLD: "1" } : spec.environment;
     return timed(this.#runner, { ...spec, environment }, signal);
   }
 
