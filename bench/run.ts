@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { benchCold } from "./cold.ts";
 import { benchHttp } from "./http.ts";
+import { benchKiibohd } from "./kiibohd.ts";
 import { benchLayout } from "./layout.ts";
 import { benchStats } from "./stats.ts";
 import { type Figure, printFigures } from "./support/numbers.ts";
@@ -11,6 +12,7 @@ const benches: [title: string, bench: () => Figure[] | Promise<Figure[]>][] = [
   ["HTTP, the server on one core", benchHttp],
   ["Cold build (Demo)", benchCold],
   ["Waiting container (Demo)", benchWarm],
+  ["K-Type, an edited layout", benchKiibohd],
   ["Statistics over 1,000,000 requests", benchStats],
 ];
 

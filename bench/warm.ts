@@ -1,20 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Figure, printFigures, quantile } from "./support/numbers.ts";
 import { demoRequest } from "./support/request.ts";
 import { type BenchServer, post, startServer } from "./support/server.ts";
+import { WaitingContainers } from "./support/waiting.ts";
 
 const rounds = 15;
-/** For the next container to wait, milliseconds. */
-const patience = 60_000;
 
 /** The same build, from POST to answer, in a container that waited for it and in a new one, turn by turn. */
 export async function benchWarm(): Promise<Figure[]> {
-  const slots = waitingContainers();
+  const slots = new WaitingContainers();
   const cold = await startServer({ environment: { KIISRV_WARM: "0" } });
   const figures = { cold: [] as number[], warm: [] as number[] };
   try {
     const environment = { KIISRV_WARM: "1", KIISRV_LOG_LEVEL: "debug" };
-    const warm = await startServer({ port: 3198, environment, onLog: slots.take });
+    const warm = await startServer({ port: 3198, environment, onLog: (line) => slots.take(line) });
     try {
       await Promise.all([cold, warm].map(({ url }) => post(url, demoRequest("warm-up"))));
       for (let round = 1; round <= rounds; round++) {
@@ -35,27 +33,6 @@ export async function benchWarm(): Promise<Figure[]> {
     { name: "POST, waiting container, median", value: fast, unit: "ms" },
     { name: "ratio new to waiting", value: usual / fast, unit: "x", expected: "> 1.5" },
   ];
-}
-
-/** Counts the containers that a server's log says are waiting. */
-function waitingContainers() {
-  let count = 0;
-  let changed = Promise.withResolvers<void>();
-  return {
-    take(line: string): void {
-      if (!line.includes("a warm container waits")) return;
-      count++;
-      changed.resolve();
-      changed = Promise.withResolvers<void>();
-    },
-    async reached(wanted: number): Promise<void> {
-      const expired = sleep(patience, "expired", { ref: false });
-      while (count < wanted) {
-        if ((await Promise.race([changed.promise, expired])) === "expired")
-          throw new Error("no container waits");
-      }
-    },
-  };
 }
 
 async function timed({ url }: BenchServer, body: string): Promise<number> {

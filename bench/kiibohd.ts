@@ -1,0 +1,101 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openConfig } from "../src/store/versions.ts";
+import { type Figure, printFigures, quantile } from "./support/numbers.ts";
+import { post, startServer } from "./support/server.ts";
+import { WaitingContainers } from "./support/waiting.ts";
+
+const rounds = 7;
+const image = "kiisrv-controller-057";
+/** The same image, told to go the long way. */
+const coldVersion = { name: "cold", container: "controller-057-cold" };
+const layouts = join(import.meta.dirname, "../../shared/golden/layouts");
+const keys = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/**
+ * An edited K-Type layout, from POST to answer: the controller's own way in a new container, the fast way in a new one, and
+ * the fast way in one that waited; turn by turn, each round with another key changed.
+ */
+export async function benchKiibohd(): Promise<Figure[]> {
+  if (!hasImage() || !existsSync(layouts)) {
+    console.log(`\nK-Type: left out, for it needs the image ${image} and the layout KType-Standard`);
+    return [];
+  }
+  const cold = `kiisrv-${coldVersion.container}`;
+  const recipe = `FROM ${image}\nENV KIISRV_COLD=1\n`;
+  execFileSync("docker", ["build", "--quiet", "--tag", cold, "-"], { input: recipe });
+  const data = await mkdtemp(join(tmpdir(), "kiisrv-bench-"));
+  try {
+    return await measure(data);
+  } finally {
+    execFileSync("docker", ["rmi", "--no-prune", cold], { stdio: "ignore" });
+    await rm(data, { recursive: true });
+  }
+}
+
+async function measure(data: string): Promise<Figure[]> {
+  offerColdVersion(data);
+  const times = { cold: [] as number[], fast: [] as number[], warm: [] as number[] };
+  const waiting = new WaitingContainers();
+  const common = { KIISRV_LAYOUTS: layouts };
+  const fresh = await startServer({ environment: { ...common, KIISRV_DATA: data, KIISRV_WARM: "0" } });
+  try {
+    const environment = { ...common, KIISRV_WARM: "1", KIISRV_LOG_LEVEL: "debug" };
+    const warm = await startServer({ port: 3198, environment, onLog: (line) => waiting.take(line) });
+    try {
+      for (const { url } of [fresh, warm]) await post(url, edited(0, "latest"));
+      for (let round = 1; round <= rounds; round++) {
+        await waiting.reached(round);
+        times.cold.push(await timed(fresh.url, edited(round, coldVersion.name)));
+        times.fast.push(await timed(fresh.url, edited(round, "latest")));
+        times.warm.push(await timed(warm.url, edited(round, "latest")));
+      }
+    } finally {
+      await warm.stop();
+    }
+  } finally {
+    await fresh.stop();
+  }
+  const [slow, fast, waited] = [times.cold, times.fast, times.warm].map((sample) => quantile(sample, 0.5));
+  if (slow === undefined || fast === undefined || waited === undefined)
+    throw new Error("nothing was measured");
+  return [
+    { name: "POST, the long way in a new container, median", value: slow, unit: "ms" },
+    { name: "POST, the fast way in a new container, median", value: fast, unit: "ms" },
+    { name: "POST, the fast way in a waiting container, median", value: waited, unit: "ms" },
+    { name: "ratio long way to fast way", value: slow / fast, unit: "x", expected: ">= 7" },
+    { name: "ratio long way to waiting container", value: slow / waited, unit: "x", expected: ">= 12" },
+  ];
+}
+
+function hasImage(): boolean {
+  return execFileSync("docker", ["images", "--quiet", image], { encoding: "utf8" }).trim() !== "";
+}
+
+function offerColdVersion(data: string): void {
+  const database = openConfig(join(data, "config.db"));
+  const insert = database.prepare(
+    "INSERT INTO Versions (name, channel, container, git_tag, family, dialect) SELECT ?, channel, ?, git_tag, family, dialect FROM Versions WHERE name = 'v0.5.7'",
+  );
+  insert.run(coldVersion.name, coldVersion.container);
+  database.close();
+}
+
+/** The stock layout with one key changed, another one each round, as a client posts it. */
+function edited(round: number, version: string): string {
+  const config = JSON.parse(readFileSync(join(layouts, "K-Type-Standard.json"), "utf8"));
+  config.matrix[12].layers["0"].key = keys[round % keys.length];
+  config.header.Author = `round ${round}`;
+  return JSON.stringify({ config, env: version });
+}
+
+async function timed(url: string, body: string): Promise<number> {
+  const started = performance.now();
+  await post(url, body);
+  return performance.now() - started;
+}
+
+if (import.meta.main) printFigures("K-Type, an edited layout", await benchKiibohd());
