@@ -1,6 +1,6 @@
-import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import type { FirmwareSize, SizeReport } from "../spec/size.ts";
+import { logLines } from "./logLines.ts";
 
 /** What a build left, as far as its size is concerned. */
 export interface SizedBuild {
@@ -64,8 +64,8 @@ const usage = /^\s*(SRAM|Flash):\s*\d+%\s*(\d+)\/(\d+)\s*bytes\s*$/;
 function printedSizes(log: string): FirmwareSize[] {
   const sizes: FirmwareSize[] = [];
   let ram: FirmwareSize["ram"] | undefined;
-  for (const line of stripVTControlCharacters(log).split("\n")) {
-    const [, name, used, total] = usage.exec(line.slice(0, 200)) ?? [];
+  for (const line of logLines(log)) {
+    const [, name, used, total] = usage.exec(line) ?? [];
     if (name === undefined) continue;
     const use = { used: Number(used), total: Number(total) };
     if (name === "SRAM") ram = use;

@@ -10,15 +10,15 @@ export interface SourceLine {
 
 /** Longer lines are no one's typing; the rest of them is not searched. */
 const longestLine = 2000;
-/** Bounds the time a log full of words can cost. */
-const maxSearches = 100;
+/** Characters searched, all searches together: bounds the time a log full of words can cost. */
+const mostSearched = 4_000_000;
 
 /** The KLL files of a layout as its build read them: from a place or a word in them back to the layout. */
 export class Sources {
   /** File name -> its lines; those without an origin count as the line before them. */
   readonly #files = new Map<string, (SourceLine | undefined)[]>();
   readonly #found = new Map<string, SourceLine[]>();
-  #searches = 0;
+  #searched = 0;
   #searchable: { line: SourceLine; code: string }[] | undefined;
 
   constructor(files: readonly { name: string; text: string }[], origins: Origins) {
@@ -54,14 +54,17 @@ export class Sources {
     return lines;
   }
 
-  /** The lines whose code, see `withWord`, passes a test; not more than can be told. None after too many searches. */
+  /** The lines whose code, see `withWord`, passes a test; not more than can be told. None once too much was searched. */
   matching(test: (code: string) => boolean): SourceLine[] {
-    if (++this.#searches > maxSearches) return [];
+    if (this.#searched >= mostSearched) return [];
     this.#searchable ??= [...this.#files.values()].flatMap((lines) =>
       [...new Set(lines)].flatMap((line) => (line ? [{ line, code: codeOf(line.text) }] : [])),
     );
     return this.#searchable
-      .filter(({ code }) => test(code))
+      .filter(({ code }) => {
+        this.#searched += code.length;
+        return test(code);
+      })
       .slice(0, maxComplaints)
       .map(({ line }) => line);
   }
@@ -70,7 +73,7 @@ export class Sources {
 /** A line without its comment and key names (`U"A"`), and without white space beside punctuation. */
 function codeOf(text: string): string {
   return text
-    .replace(/\w*"[^"]*"|'[^']*'|#.*/g, (part) => (/^(?:\w|#)/.test(part) ? "" : part))
+    .replace(/(?<!\w)\w*"[^"]*"|'[^']*'|#.*/g, (part) => (/^(?:\w|#)/.test(part) ? "" : part))
     .replace(/\s+/g, " ")
     .replace(/ ?([^\w ]) ?/g, "$1");
 }

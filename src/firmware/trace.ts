@@ -1,13 +1,11 @@
-import { stripVTControlCharacters } from "node:util";
 import type { Complaint } from "../errors.ts";
 import { maxComplaints } from "../layout/json.ts";
 import { compilerComplaints, directComplaints, overflowComplaints } from "./compilerMessages.ts";
 import { firstOfEach, placeOf } from "./complaints.ts";
 import { kllComplaints } from "./kllMessages.ts";
+import { logLines } from "./logLines.ts";
 import type { Sources } from "./sources.ts";
 
-/** Longer lines are cut: what explains a failure stands at the beginning. */
-const longestLine = 2000;
 const longestMessage = 300;
 
 /**
@@ -17,7 +15,7 @@ const longestMessage = 300;
  * @param root the path of the layout as a whole, e.g. for a firmware that is too big
  */
 export function trace(log: string, sources: Sources, root: string): Complaint[] {
-  const lines = linesOf(log);
+  const lines = logLines(log);
   const complaints: Complaint[] = [];
   // From the surest to the vaguest: of a place that one has spoken of, the next has nothing to add.
   for (const found of [
@@ -56,7 +54,7 @@ const directory = /^\/\S*\/(?=[^\s/]+:\d)/;
 
 /** The line of a failed build's log that tells a person most; undefined for an empty log. */
 export function tellingLine(log: string): string | undefined {
-  const lines = linesOf(log).filter((line) => !noise.some((pattern) => pattern.test(line)));
+  const lines = logLines(log).filter((line) => !noise.some((pattern) => pattern.test(line)));
   for (const pattern of telling) {
     const found = lines.find((line) => pattern.test(line));
     if (found !== undefined) return short(found.replace(directory, ""));
@@ -65,12 +63,9 @@ export function tellingLine(log: string): string | undefined {
   return last === undefined ? undefined : short(last);
 }
 
-function linesOf(log: string): string[] {
-  return log.split("\n").map((line) => stripVTControlCharacters(line.slice(0, longestLine)).trimEnd());
-}
-
 /** As it may be shown: without control characters, not longer than a few lines. */
 function short(text: string): string {
   const plain = text.replace(/\p{Cc}+/gu, " ").trim();
-  return plain.length <= longestMessage ? plain : `${plain.slice(0, longestMessage).toWellFormed()}…`;
+  const kept = plain.length <= longestMessage ? plain : `${plain.slice(0, longestMessage)}…`;
+  return kept.toWellFormed();
 }

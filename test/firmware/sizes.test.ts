@@ -69,6 +69,11 @@ test.each([
   `\tSRAM: \t44% \t${"9".repeat(400)}/1\tbytes\n\tFlash: \t37% \t1/2\tbytes\n`,
 ])("%j is no report", (log) => expect(readSizes({ required: one, outputs: [], log })).toBeNull());
 
+test("a log of nothing but escapes takes no long time", { timeout: 20_000 }, () => {
+  const log = "\u001b]".repeat(500_000);
+  expect(readSizes({ required: one, outputs: [], log: `${log}\n${printed}` })).not.toBeNull();
+});
+
 test("a person reads a line a firmware", () => {
   expect(sizeLines({ "kiibohd.dfu.bin": size })).toEqual([
     "kiibohd.dfu.bin: flash 61,234 of 262,144 bytes (23 %), RAM 15,000 of 65,536 bytes (23 %)",

@@ -79,7 +79,7 @@ describe("tracing", () => {
 
   it("bounds what a log can make it say, and cleans it", () => {
     const place = "K-Type-Trace-0.kll:13: error:";
-    const log = Array.from({ length: 5000 }, (_, index) => `${place} ${index}\u0007${"x".repeat(9999)}`);
+    const log = Array.from({ length: 5000 }, (_, index) => `${place} ${index}\u0007${"x".repeat(999)}`);
     const errors = find(...log);
     expect(errors).toHaveLength(100);
     expect(errors[0]?.message).toMatch(/^0 x{298}…$/);
@@ -93,10 +93,24 @@ describe("tracing", () => {
   });
 
   it("takes no long time for what was made to take long", { timeout: 20_000 }, () => {
-    const log = ["@['".repeat(300_000), "a/".repeat(300_000), "error: ".repeat(100_000)];
+    const log = [
+      "@['".repeat(300_000),
+      "a/".repeat(300_000),
+      "error: ".repeat(100_000),
+      "\u001b]".repeat(300_000),
+    ];
     const long = soundLayout();
-    long.custom[0] = [" ".repeat(1_000_000), "\"'".repeat(500_000), "(".repeat(500_000)].join("\n");
+    const words = `${"a".repeat(2000)}\n`.repeat(2000);
+    long.custom[0] = [" ".repeat(1_000_000), "\"'".repeat(500_000), "(".repeat(500_000), words].join("\n");
     expect(trace(`${log.join("\n")}\nKeyError: 'x'`, sourcesOf(long), "config")).toEqual([]);
+  });
+
+  it("searches a large layout for some words, and not for any number", { timeout: 20_000 }, () => {
+    const large = soundLayout();
+    large.custom[0] = 'U"A" : mine( 1 );\n'.repeat(90_000);
+    const log = Array.from({ length: 5000 }, (_, index) => `KeyError: 'word${index}'`);
+    expect(trace([...log, "KeyError: 'mine'"].join("\n"), sourcesOf(large), "config")).toEqual([]);
+    expect(trace(["KeyError: 'mine'", ...log].join("\n"), sourcesOf(large), "config")).toHaveLength(100);
   });
 });
 
