@@ -1,4 +1,5 @@
 import type { BuildSpec } from "../spec/spec.ts";
+import { Alarm } from "./alarm.ts";
 import type { PinnedImage } from "./containers.ts";
 import type { RunnerLog } from "./daemon.ts";
 import { canWait } from "./images.ts";
@@ -31,9 +32,9 @@ export class WarmPool {
   readonly #tasks = new Set<Promise<void>>();
   /** Slots whose containers could not be removed yet. */
   readonly #remains = new Set<Slot>();
+  readonly #alarm = new Alarm(() => this.#tend());
   #starting = false;
   #closed = false;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(site: Site, options: WarmthOptions, logger: RunnerLog | undefined) {
     this.#site = site;
@@ -56,13 +57,13 @@ export class WarmPool {
 
   /** To be called when a build has ended: makes up for what it took. */
   refill(): void {
-    this.#look(pause);
+    this.#alarm.set(pause);
   }
 
   /** Removes all there is; from now on there is none. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.stop();
     for (const waiting of [...this.#waiting]) this.#giveUp(waiting);
     this.#removeRemains();
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
@@ -95,13 +96,7 @@ export class WarmPool {
     // One after another: they share the machine with builds.
     if (missing !== undefined && !this.#starting) this.#begin(missing.kind);
     const idle = this.#warmth.untilIdle(now);
-    if (idle !== undefined) this.#look(idle);
-  }
-
-  /** Tends to it again after so many milliseconds; of several times asked for, the last counts. */
-  #look(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    if (!this.#closed) this.#timer = setTimeout(() => this.#tend(), milliseconds).unref();
+    if (idle !== undefined) this.#alarm.set(idle);
   }
 
   #begin(kind: WarmKind): void {
@@ -114,7 +109,7 @@ export class WarmPool {
         this.#starting = false;
         if (started === undefined) {
           this.#withdraw(waiting);
-          this.#look(recovery);
+          this.#alarm.set(recovery);
         } else {
           started.ended.addEventListener("abort", () => this.#lose(waiting, started));
           this.#tend();
@@ -142,7 +137,7 @@ export class WarmPool {
   /** A slot ended that nobody had taken. */
   #lose(waiting: Waiting, slot: Slot): void {
     if (!this.#withdraw(waiting)) return;
-    this.#background(this.#bury(waiting.kind, slot).then(() => this.#look(recovery)));
+    this.#background(this.#bury(waiting.kind, slot).then(() => this.#alarm.set(recovery)));
   }
 
   async #bury(kind: WarmKind, slot: Slot): Promise<void> {
