@@ -1,4 +1,4 @@
-import { GitError, simpleGit } from "simple-git";
+import { GitError, GitPluginError, simpleGit } from "simple-git";
 import { Problem } from "../errors.ts";
 import { layoutFileName } from "./shelf.ts";
 import type { SyncedLayouts } from "./synced.ts";
@@ -76,11 +76,12 @@ export class LayoutHistory {
   }
 }
 
+/** @returns undefined when there is no such revision, or no repository; a git that was stopped has not said so */
 async function findCommit({ directory }: Repository, rev: string): Promise<string | undefined> {
   try {
     return (await open(directory).revparse(["--verify", "--end-of-options", `${rev}^{commit}`])).trim();
   } catch (error) {
-    if (error instanceof GitError) return undefined;
+    if (error instanceof GitError && !(error instanceof GitPluginError)) return undefined;
     throw error;
   }
 }
