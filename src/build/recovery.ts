@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Runner } from "../runner/runner.ts";
-import type { BuildStore, OpenBuild } from "../store/builds.ts";
+import type { OpenBuild } from "../store/buildRows.ts";
+import type { BuildStore } from "../store/builds.ts";
 
 /** The builds under way in this process, as far as recovery has to know of them. */
 export interface Flights {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { lstatSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { StoredArtifact } from "./builds.ts";
+import type { StoredArtifact } from "./buildRows.ts";
 import { errorCode, storageFault, stored } from "./faults.ts";
 
 /** No longer than a file's name can be. */

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { BuildAnswer } from "../../src/build/service.ts";
 import { Problem } from "../../src/errors.ts";
 import { ArtifactStore } from "../../src/store/artifacts.ts";
-import { maxAttempts } from "../../src/store/builds.ts";
+import { maxAttempts } from "../../src/store/buildStatements.ts";
 import {
   demoRequest,
   differentRequest,

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Problem } from "../../src/errors.ts";
-import { type BuildOutcome, BuildStore, maxAttempts, openBuilds } from "../../src/store/builds.ts";
+import type { BuildOutcome } from "../../src/store/buildRows.ts";
+import { maxAttempts } from "../../src/store/buildStatements.ts";
+import { BuildStore, openBuilds } from "../../src/store/builds.ts";
 import type { Database } from "../../src/store/database.ts";
 import { canMount, newBuild, scratch, smallDisk, someKey } from "./helpers.ts";
 

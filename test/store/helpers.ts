@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { NewBuild } from "../../src/store/builds.ts";
+import type { NewBuild } from "../../src/store/buildRows.ts";
 
 /** A new directory that goes away with the test. */
 export function scratch(): string {
