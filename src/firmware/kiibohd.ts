@@ -31,9 +31,9 @@ export const kiibohd: Family = {
   refused: { icpad: "parts of its firmware were never published" },
   plan(input) {
     const board = boardName(input.layout.header).toLowerCase();
-    const spec = containerSpec(boardBuild(board), input);
-    const { PartialMapsExpandedOverride: partials, ...environment } = spec.environment;
-    return { ...spec, environment: { ...environment, PartialMapsExpandedOverride: partials || noPartials } };
+    const { environment, ...spec } = containerSpec(boardBuild(board), input);
+    const partials = environment.PartialMapsExpandedOverride || noPartials;
+    return { ...spec, environment: { ...environment, PartialMapsExpandedOverride: partials } };
   },
 };
 
