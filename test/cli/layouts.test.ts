@@ -9,7 +9,7 @@ import { LayoutLibrary } from "../../src/layout/library.ts";
 import { SyncedLayouts } from "../../src/layout/synced.ts";
 import { lockDirectory } from "../../src/store/lock.ts";
 import { repository, temporaryDirectory } from "../support/app.ts";
-import { tiny, Upstream } from "../support/upstream.ts";
+import { tiny, tinyNames, Upstream } from "../support/upstream.ts";
 
 // Each test starts processes.
 vi.setConfig({ testTimeout: 60_000 });
@@ -44,8 +44,6 @@ function open() {
     },
   };
 }
-
-const tinyNames = ["Demo-Own.json", "T-One.json", "Tiny-Base.json", "Tiny-One.json"];
 
 describe("kiisrv layouts", () => {
   test("syncs, and lists what there is", async () => {

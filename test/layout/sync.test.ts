@@ -1,53 +1,19 @@
-import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { simpleGit } from "simple-git";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { LayoutHistory } from "../../src/layout/history.ts";
+import { describe, expect, test, vi } from "vitest";
 import { LayoutLibrary } from "../../src/layout/library.ts";
 import { SyncedLayouts } from "../../src/layout/synced.ts";
-import { fetchLimits } from "../../src/layout/upstream.ts";
 import { temporaryDirectory } from "../support/app.ts";
 import { serveFiles } from "../support/dumb-http.ts";
-import { sync, tiny, Upstream } from "../support/upstream.ts";
+import { openLibrary, sync, tiny, tinyNames, Upstream } from "../support/upstream.ts";
 
 // A busy machine may take its time.
 vi.setConfig({ testTimeout: 30_000 });
 
-/** An operator's directory with `Demo-Own.json`, and a place for synced layouts. */
-function open() {
-  const [own, place] = [temporaryDirectory(), join(temporaryDirectory(), "layouts")];
-  writeFileSync(join(own, "Demo-Own.json"), tiny("Own"));
-  const synced = new SyncedLayouts(place);
-  const library = new LayoutLibrary(own, synced);
-  return {
-    own,
-    place,
-    synced,
-    library,
-    history: new LayoutHistory(own, synced),
-    names: () => library.view().names(),
-    text: (name: string) => library.read(name)?.bytes.toString(),
-  };
-}
-
-const tinyNames = ["Demo-Own.json", "T-One.json", "Tiny-Base.json", "Tiny-One.json"];
-
 describe("a synced library", () => {
   test("lies beside the operator's own, with its aliases", async () => {
-    const { place, names, text, library } = open();
+    const { place, names, text, library } = openLibrary();
     const { directory, git } = await Upstream.create();
     const source = await sync(place, directory);
     expect(source).toEqual({
@@ -65,14 +31,14 @@ describe("a synced library", () => {
   });
 
   test("is second to the operator's own", async () => {
-    const { own, place, text } = open();
+    const { own, place, text } = openLibrary();
     writeFileSync(join(own, "Tiny-One.json"), "own");
     await sync(place, (await Upstream.create()).directory);
     expect([text("Tiny-One.json"), text("T-One.json")]).toEqual(["own", tiny("One")]);
   });
 
   test("comes before the one a server was shipped with, which goes as a whole", async () => {
-    const [{ own, place }, seed] = [open(), temporaryDirectory()];
+    const [{ own, place }, seed] = [openLibrary(), temporaryDirectory()];
     const upstream = await Upstream.create();
     upstream.write("Tiny-Shipped.json", tiny("Shipped"));
     await upstream.commit();
@@ -84,7 +50,7 @@ describe("a synced library", () => {
   });
 
   test("is replaced as a whole; a base is a new one, and who looks on sees what was", async () => {
-    const { place, library, names, text } = open();
+    const { place, library, names, text } = openLibrary();
     const upstream = await Upstream.create();
     await sync(place, upstream.directory);
     const [base, before] = [library.base("Tiny-Base.json"), library.view()];
@@ -100,7 +66,7 @@ describe("a synced library", () => {
   });
 
   test("has its history, for ?rev=, without what it came from", async () => {
-    const { place, history } = open();
+    const { place, history } = openLibrary();
     const upstream = await Upstream.create();
     await upstream.git.tag(["v1"]);
     upstream.write("Tiny-One.json", tiny("One", "changed"));
@@ -118,14 +84,14 @@ describe("a synced library", () => {
   });
 
   test("can be read by others than who synced", async () => {
-    const { place, synced } = open();
+    const { place, synced } = openLibrary();
     await sync(place, (await Upstream.create()).directory);
     const directory = join(synced.current()?.files ?? "", "..");
     expect(statSync(directory).mode & 0o777).toBe(0o755);
   });
 
   test("leaves nothing behind but itself and the one before", async () => {
-    const { place } = open();
+    const { place } = openLibrary();
     const { directory } = await Upstream.create();
     for (const name of [".new-killed", "0123456789ab-killed", "directory-killed"]) {
       mkdirSync(join(place, name, "files"), { recursive: true });
@@ -144,7 +110,7 @@ describe("a library is fetched", () => {
     ["a shallow one", ["clone", "--quiet", "--depth=1", "--no-local"]],
     ["a mirror", ["clone", "--quiet", "--mirror"]],
   ] as const)("from %s", async ([, options]) => {
-    const { place, names } = open();
+    const { place, names } = openLibrary();
     const upstream = await Upstream.create();
     const copy = join(temporaryDirectory(), "copy");
     await upstream.git.raw([...options, upstream.directory, copy]);
@@ -153,7 +119,7 @@ describe("a library is fetched", () => {
   });
 
   test("from a bundle, one without HEAD by --ref", async () => {
-    const { place, names } = open();
+    const { place, names } = openLibrary();
     const upstream = await Upstream.create();
     const directory = temporaryDirectory();
     const [whole, branch] = [join(directory, "whole.bundle"), join(directory, "branch.bundle")];
@@ -166,7 +132,7 @@ describe("a library is fetched", () => {
   });
 
   test("from a plain directory, or its folder layouts", async () => {
-    const { place, names, history } = open();
+    const { place, names, history } = openLibrary();
     const { directory } = await Upstream.create();
     const plain = temporaryDirectory();
     cpSync(join(directory, "layouts"), join(plain, "layouts"), { recursive: true, verbatimSymlinks: true });
@@ -179,14 +145,14 @@ describe("a library is fetched", () => {
   });
 
   test("from the top of a repository without a folder layouts", async () => {
-    const { place, names } = open();
+    const { place, names } = openLibrary();
     const upstream = await Upstream.create(".");
     expect(await sync(place, upstream.directory)).toMatchObject({ folder: "" });
     expect(names()).toEqual(tinyNames);
   });
 
   test("by branch, tag, annotated tag, commit whole or in part", async () => {
-    const { place, text } = open();
+    const { place, text } = openLibrary();
     const upstream = await Upstream.create();
     const old = (await upstream.git.revparse("HEAD")).trim();
     await upstream.git.branch(["feature/old"]);
@@ -204,7 +170,7 @@ describe("a library is fetched", () => {
   });
 
   test("over HTTP, and its credentials are kept nowhere and told to nobody", async () => {
-    const { place, names, synced } = open();
+    const { place, names, synced } = openLibrary();
     const upstream = await Upstream.create();
     const bare = join(temporaryDirectory(), "bare.git");
     await upstream.git.raw(["clone", "--quiet", "--bare", upstream.directory, bare]);
@@ -226,141 +192,4 @@ describe("a library is fetched", () => {
     await expect(refused).rejects.not.toThrow(/wrong1|ada/);
     await expect(sync(place, `http://${host}/`)).rejects.toThrow(/terminal prompts disabled/);
   });
-});
-
-/** What stays in force when a sync fails. */
-async function openSynced() {
-  const world = open();
-  const upstream = await Upstream.create();
-  const before = await sync(world.place, upstream.directory);
-  const expectKept = () => {
-    expect(world.synced.current()?.source).toEqual(before);
-    expect(world.names()).toEqual(tinyNames);
-    expect(world.text("T-One.json")).toBe(tiny("One"));
-    expect(readdirSync(world.place).filter((name) => name.startsWith("."))).toEqual([]);
-  };
-  return { ...world, upstream, expectKept };
-}
-
-describe("the library of before stays", () => {
-  test("when a file is broken, which is named with its path", async () => {
-    const { place, upstream, expectKept } = await openSynced();
-    upstream.write("Tiny-One.json", tiny("One").replace('"ESC"', "5"));
-    upstream.write("Tiny-Other.json", "{");
-    await upstream.commit();
-    await expect(sync(place, upstream.directory)).rejects.toMatchObject({
-      code: "bad-layout",
-      complaints: [
-        { path: "Tiny-One.json: matrix[0].layers.0.key", message: "must be text" },
-        { path: "Tiny-Other.json", message: expect.stringContaining("line 1") },
-      ],
-    });
-    expectKept();
-  });
-
-  test("when the repository is not there, or is none", async () => {
-    const { place, expectKept } = await openSynced();
-    const file = join(temporaryDirectory(), "file");
-    writeFileSync(file, "no bundle");
-    for (const from of ["file:///nonesuch", "http://127.0.0.1:1/layouts", file, "ext::sh -c 'exit 1'"]) {
-      await expect(sync(place, from)).rejects.toThrow(Error);
-      expectKept();
-    }
-  });
-
-  test.runIf(process.getuid?.() === 0)("when the repository belongs to somebody else", async () => {
-    const { place, upstream, expectKept } = await openSynced();
-    execFileSync("chown", ["-R", "65534", upstream.directory]);
-    const environment = { ...process.env, HOME: temporaryDirectory() };
-    const refused = sync(place, upstream.directory, { environment });
-    await expect(refused).rejects.toThrow(/belongs to another user/);
-    expectKept();
-  });
-
-  test("when a server says nothing", async () => {
-    const { place, expectKept } = await openSynced();
-    const server = createServer(() => {});
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    onTestFinished(() => {
-      server.close();
-    });
-    const from = `http://127.0.0.1:${(server.address() as AddressInfo).port}/layouts`;
-    const hurried = { limits: { ...fetchLimits, silence: 500 } };
-    await expect(sync(place, from, hurried)).rejects.toThrow(/nothing came for 0\.5 s/);
-    const short = { limits: { ...fetchLimits, time: 500 } };
-    await expect(sync(place, from, short)).rejects.toThrow(/takes more than 0\.5 s/);
-    expectKept();
-  });
-
-  test("when the repository is too large", async () => {
-    const { place, upstream, expectKept } = await openSynced();
-    writeFileSync(join(upstream.directory, "large"), randomBytes(200_000));
-    await upstream.commit();
-    const small = { limits: { ...fetchLimits, bytes: 100_000 } };
-    await expect(sync(place, upstream.directory, small)).rejects.toThrow(/more than 100000 bytes/);
-    expectKept();
-  });
-
-  test.for(["../outside.json", "/etc/passwd", "Nonesuch.json", "Bad.json"])(
-    "when an alias leads to %s",
-    async (target) => {
-      const { place, upstream, expectKept } = await openSynced();
-      upstream.link("Bad.json", target);
-      await upstream.commit();
-      await expect(sync(place, upstream.directory)).rejects.toMatchObject({
-        complaints: [{ path: "Bad.json" }],
-      });
-      expectKept();
-    },
-  );
-
-  test("when a layout is a submodule", async () => {
-    const { place, upstream, expectKept } = await openSynced();
-    const head = (await upstream.git.revparse("HEAD")).trim();
-    await upstream.git.raw(["update-index", "--add", "--cacheinfo", `160000,${head},layouts/Sub.json`]);
-    await upstream.git.commit("a submodule");
-    await expect(sync(place, upstream.directory)).rejects.toMatchObject({
-      complaints: [{ path: "Sub.json", message: "is neither a file nor a link" }],
-    });
-    expectKept();
-  });
-});
-
-test("no filter, hook, attribute or submodule of a repository has any effect", async () => {
-  const { place, names, text } = open();
-  const upstream = await Upstream.create();
-  const home = temporaryDirectory();
-  const hooks = join(home, "hooks");
-  mkdirSync(hooks);
-  const trace = join(home, "was-run");
-  for (const hook of ["reference-transaction", "post-checkout", "post-merge"]) {
-    writeFileSync(join(hooks, hook), `#!/bin/sh\necho ${hook} >> ${trace}\n`, { mode: 0o755 });
-  }
-  const filter = `sh -c "echo filter >> ${trace}; cat"`;
-  const quoted = JSON.stringify(filter);
-  writeFileSync(
-    join(home, ".gitconfig"),
-    `[core]\nhooksPath = ${hooks}\n[filter "evil"]\nsmudge = ${quoted}\nclean = cat\n[diff "evil"]\ntextconv = ${quoted}\n`,
-  );
-  writeFileSync(
-    join(upstream.directory, ".gitattributes"),
-    "*.json filter=evil diff=evil ident text eol=crlf working-tree-encoding=UTF-16\n",
-  );
-  writeFileSync(
-    join(upstream.directory, ".gitmodules"),
-    '[submodule "x"]\npath = x\nurl = ext::sh -c true\n',
-  );
-  upstream.write("Tiny-Two.json", `${tiny("Two")}\n`);
-  await upstream.git.raw(["-c", "core.attributesFile=/dev/null", "add", ".gitattributes", ".gitmodules"]);
-  await upstream.git.commit("attributes");
-  const blob = (
-    await upstream.git.raw(["hash-object", "-w", "--no-filters", "layouts/Tiny-Two.json"])
-  ).trim();
-  await upstream.git.raw(["update-index", "--add", "--cacheinfo", `100644,${blob},layouts/Tiny-Two.json`]);
-  await upstream.git.commit("a layout");
-  await sync(place, upstream.directory, { environment: { ...process.env, HOME: home } });
-  expect(names()).toEqual([...tinyNames, "Tiny-Two.json"]);
-  expect(text("Tiny-Two.json")).toBe(`${tiny("Two")}\n`);
-  expect(existsSync(trace)).toBe(false);
 });

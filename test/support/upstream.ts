@@ -1,8 +1,10 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type SimpleGit, simpleGit } from "simple-git";
+import { LayoutHistory } from "../../src/layout/history.ts";
+import { LayoutLibrary } from "../../src/layout/library.ts";
 import { syncLayouts } from "../../src/layout/sync.ts";
-import type { LayoutsSource } from "../../src/layout/synced.ts";
+import { type LayoutsSource, SyncedLayouts } from "../../src/layout/synced.ts";
 import { fetchLimits } from "../../src/layout/upstream.ts";
 import { temporaryDirectory } from "./app.ts";
 import { demoDocument } from "./documents.ts";
@@ -60,4 +62,24 @@ export function sync(place: string, from: string, more: Partial<Parameters<typeo
   mkdirSync(place, { recursive: true });
   const { environment = process.env, limits = fetchLimits, ref } = more;
   return syncLayouts({ place, from, ref, environment, limits }) satisfies Promise<LayoutsSource>;
+}
+
+/** What a library holds after a sync of `Upstream.create()`, beside the operator's own. */
+export const tinyNames = ["Demo-Own.json", "T-One.json", "Tiny-Base.json", "Tiny-One.json"];
+
+/** An operator's directory with `Demo-Own.json`, and a place for synced layouts. */
+export function openLibrary() {
+  const [own, place] = [temporaryDirectory(), join(temporaryDirectory(), "layouts")];
+  writeFileSync(join(own, "Demo-Own.json"), tiny("Own"));
+  const synced = new SyncedLayouts(place);
+  const library = new LayoutLibrary(own, synced);
+  return {
+    own,
+    place,
+    synced,
+    library,
+    history: new LayoutHistory(own, synced),
+    names: () => library.view().names(),
+    text: (name: string) => library.read(name)?.bytes.toString(),
+  };
 }
