@@ -22,6 +22,10 @@ _ORDERED = [
     (r"list\(set\((\w+)\) - set\((\w+)\)\)", r"[key for key in dict.fromkeys(\1) if key not in set(\2)]"),
 ]
 
+# One release refuses every map that was written for an older KLL, as all published layouts are. The releases before it do
+# not look, those after it only say so, as this one does then.
+_REFUSAL = re.compile(r"^( +info\.show\(\)\n) +return False\n", re.MULTILINE)
+
 
 def main(repository, tag, kll, facts):
     def git(*arguments):
@@ -56,6 +60,8 @@ def _pin_kll(kll, date):
             text, count = re.subn(pattern, replacement, text)
             changed += count
         path.write_text(text, encoding="utf-8")
+    stage = kll / "common" / "stage.py"
+    stage.write_text(_REFUSAL.sub(r"\1", stage.read_text(encoding="utf-8")), encoding="utf-8")
     emitter = kll / "emitters" / "kiibohd" / "kiibohd.py"
     text = emitter.read_text(encoding="utf-8")
     days = text.count("date.today()")

@@ -65,12 +65,13 @@ class Tokens(unittest.TestCase):
 
 
 class Pinning(unittest.TestCase):
-    def write(self, expression, organization, emitter):
+    def write(self, expression, organization, emitter, stage=""):
         root = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (root / "common").mkdir()
         (root / "emitters" / "kiibohd").mkdir(parents=True)
         (root / "common" / "expression.py").write_text(expression, encoding="utf-8")
         (root / "common" / "organization.py").write_text(organization, encoding="utf-8")
+        (root / "common" / "stage.py").write_text(stage, encoding="utf-8")
         (root / "emitters" / "kiibohd" / "kiibohd.py").write_text(emitter, encoding="utf-8")
         return root
 
@@ -83,6 +84,14 @@ class Pinning(unittest.TestCase):
         exec((root / "common" / "organization.py").read_text(encoding="utf-8"), values)
         self.assertEqual(values["a"], ["c", "b"])
         self.assertEqual((root / "emitters" / "kiibohd" / "kiibohd.py").read_text(encoding="utf-8"), "day = '2020-03-20'\n")
+
+    def test_maps_for_an_older_kll_are_not_refused(self):
+        choice = "        if self.version_check:\n            return False\n"
+        stage = f"    if old:\n        info.show()\n        return False\n    if older:\n        info.show()\n{choice}"
+        root = self.write("a = list(set(xs))\n" * 5, "", "day = date.today()\n", stage)
+        _pin_kll(root, "2020-03-20")
+        text = (root / "common" / "stage.py").read_text(encoding="utf-8")
+        self.assertEqual(text, f"    if old:\n        info.show()\n    if older:\n        info.show()\n{choice}")
 
     def test_a_kll_that_is_not_as_expected_is_refused(self):
         root = self.write("", "a = list(set(xs) - set(ys))\n", "day = date.today()\n")
