@@ -17,3 +17,6 @@ process.exitCode = await dispatch(process.argv.slice(2), [serve(() => import("./
   output: (line) => process.stdout.write(`${line}\n`),
   report: (line) => process.stderr.write(`${line}\n`),
 });
+
+// All is done and said. Nobody waits for an answer that may never come: of a Docker daemon that hangs, say.
+setTimeout(() => process.exit(), 1000).unref();

@@ -1,8 +1,12 @@
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import Docker from "dockerode";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { differentRequest } from "../support/app.ts";
+import { defaultPatience } from "../../src/runner/daemon.ts";
+import { differentRequest, temporaryDirectory } from "../support/app.ts";
+import { proxyDaemon } from "../support/daemon-proxy.ts";
 import { image, requireImage } from "../support/demo.ts";
 import { post } from "../support/e2e-client.ts";
 import { ContainerWatch, containersOf } from "../support/e2e-containers.ts";
@@ -13,8 +17,10 @@ const layouts = fileURLToPath(new URL("../../layouts", import.meta.url));
 beforeAll(() => requireImage(image));
 
 /** A server that keeps one container waiting, with a demo layout built, so that one does wait. */
-async function warmServer(): Promise<{ server: ServerProcess; slot: string }> {
-  const environment = { KIISRV_WARM: "1", KIISRV_LOG_LEVEL: "debug" };
+async function warmServer(
+  more: Record<string, string> = {},
+): Promise<{ server: ServerProcess; slot: string }> {
+  const environment = { KIISRV_WARM: "1", KIISRV_LOG_LEVEL: "debug", ...more };
   const server = await ServerProcess.create({ directories: { layouts }, environment });
   onTestFinished(() => server.remove());
   await server.start();
@@ -61,6 +67,23 @@ test("after kill -9 the waiting container ends by itself, and the restart remove
   await vi.waitFor(() => expectNothingLeft(server), 20_000);
   await build(server, 2);
   expect(await nextSlot(server, from)).not.toBe(slot);
+});
+
+test("a daemon that hangs keeps no server from ending; the next start removes what waited", async () => {
+  const socket = join(temporaryDirectory(), "docker.sock");
+  const daemon = await proxyDaemon(socket);
+  onTestFinished(() => daemon.close());
+  const { server } = await warmServer({ DOCKER_HOST: `unix://${socket}` });
+  const patience = sleep(defaultPatience, "waited for the daemon", { ref: false });
+  daemon.freeze();
+  server.signal("SIGTERM");
+  expect(await Promise.race([server.ended(), patience])).toEqual({ code: 0, signal: null });
+
+  await daemon.close();
+  const back = await proxyDaemon(socket);
+  onTestFinished(() => back.close());
+  await server.start();
+  await vi.waitFor(() => expectNothingLeft(server), 20_000);
 });
 
 async function expectNothingLeft(server: ServerProcess): Promise<void> {
