@@ -17,6 +17,7 @@ import re
 import tempfile
 import traceback
 from functools import lru_cache, partial
+from pathlib import Path
 
 
 class KllFailed(Exception):
@@ -30,18 +31,20 @@ class Kll:
         self._learning = learning
         self._kll = importlib.import_module("kll")
         self._stage = importlib.import_module("kll.common.stage")
+        self._unwritten = []
+        self._json = importlib.import_module("kll.common.emitter").JsonEmitter
         self._lexer = importlib.import_module("kll.extern.funcparserlib.lexer")
         self._stage.make_tokenizer = _tokenizer_maker(self._lexer)
 
     def compile(self, arguments, temporary, store):
         """
         Runs kll with the arguments of its command line. What it says is thrown away when it succeeds. `store`: what is
-        known of texts and expressions.
+        known of texts and expressions. Not all is written before `finish`.
         @raises KllFailed
         """
         said = io.StringIO()
         self._locate(temporary)
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), self._writing_later():
             try:
                 self._run(arguments, store)
             except SystemExit as end:
@@ -51,6 +54,27 @@ class Kll:
                 # Much that is wrong with a map ends kll with an exception of Python.
                 traceback.print_exc()
                 raise KllFailed(said.getvalue()) from problem
+
+    def finish(self):
+        """Writes what no compiler waits for: kll.json."""
+        for write in self._unwritten:
+            write()
+        self._unwritten.clear()
+
+    @contextlib.contextmanager
+    def _writing_later(self):
+        write = self._json.generate_json
+
+        def generate_json(emitter, path):
+            # kll looks whether the file is there.
+            Path(path).touch()
+            self._unwritten.append(partial(write, emitter, path))
+
+        self._json.generate_json = generate_json
+        try:
+            yield
+        finally:
+            self._json.generate_json = write
 
     @staticmethod
     def _locate(temporary):
