@@ -13,6 +13,9 @@ const statement = /^ERROR: \w+:\w+ -> .*@\['(.+)'\]_processed\.kll:(\d+)$/;
 /** Of what cannot be read: the lexer shows all up to the end of a statement that may have none. */
 const shown = 40;
 
+/** A layer key that was left as it was: the controller's map of functions has effect on layer 0 alone. */
+const unresolved = /^ERROR: 'HID\(USBCode,\w+\)"\d+"(\w+)' Invalid USB HID code, missing FuncMap/;
+
 /** What is wrong with the statement named further down. */
 const located: [pattern: RegExp, message: (match: string[], statement: string) => string][] = [
   [
@@ -72,7 +75,9 @@ export function kllComplaints(lines: readonly string[], sources: Sources): Compl
       const match = pattern.exec(line);
       if (match) explain = (text) => message(match, text);
     }
-    return line.startsWith("OverflowError: int too big") ? tooLarge(sources) : named(line, sources);
+    if (line.startsWith("OverflowError: int too big")) return tooLarge(sources);
+    const layerKey = unresolved.exec(line)?.[1];
+    return layerKey === undefined ? named(line, sources) : aboveLayer0(layerKey, sources);
   });
 }
 
@@ -91,6 +96,17 @@ function tooLarge(sources: Sources): Complaint[] {
   );
   const [only, ...others] = calls;
   return only && others.length === 0 ? [complain(only, "a number is too large for the capability")] : [];
+}
+
+/** The keys of other layers that are to do what a layer key does. */
+function aboveLayer0(name: string, sources: Sources): Complaint[] {
+  const meaning = new RegExp(`:\\s*U"${name}"\\s*;`, "i");
+  const isOnLayer0 = ({ origin }: SourceLine) => /\.(?:layers\.0\.key|custom\.0)$/.test(origin.path);
+  return sources
+    .matching((_code, line) => !isOnLayer0(line) && meaning.test(line.text))
+    .map((at) =>
+      complain(at, `'${name}' works on layer 0 only; elsewhere call a capability, like layerShift`),
+    );
 }
 
 /** What the pages of key names are called. */

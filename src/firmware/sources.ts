@@ -54,16 +54,19 @@ export class Sources {
     return lines;
   }
 
-  /** The lines whose code, see `withWord`, passes a test; not more than can be told. None once too much was searched. */
-  matching(test: (code: string) => boolean): SourceLine[] {
+  /**
+   * The lines whose code, see `withWord`, passes a test, which is given the whole line, too; not more than can be told.
+   * None once too much was searched.
+   */
+  matching(test: (code: string, line: SourceLine) => boolean): SourceLine[] {
     if (this.#searched >= mostSearched) return [];
     this.#searchable ??= [...this.#files.values()].flatMap((lines) =>
       [...new Set(lines)].flatMap((line) => (line ? [{ line, code: codeOf(line.text) }] : [])),
     );
     return this.#searchable
-      .filter(({ code }) => {
-        this.#searched += code.length;
-        return test(code);
+      .filter(({ code, line }) => {
+        this.#searched += line.text.length;
+        return test(code, line);
       })
       .slice(0, maxComplaints)
       .map(({ line }) => line);

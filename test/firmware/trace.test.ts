@@ -69,6 +69,20 @@ describe("tracing", () => {
     );
   });
 
+  it("names the layer keys that stand on other layers than 0", () => {
+    const shifted = soundLayout();
+    shifted.custom = { 0: 'U"C" : U"FUNCTION2";', 1: 'U"C" : U"FUNCTION2";\nU"D" : U"FUNCTION22";' };
+    for (const layer of [0, 1])
+      Object.assign(shifted.matrix[1]?.layers ?? {}, { [layer]: { key: "FUNCTION2" } });
+    const line =
+      "ERROR: 'HID(USBCode,default)\"241\"Function2' Invalid USB HID code, missing FuncMap layout (e.g. stdFuncMap, lcdFuncMap)";
+    const message = "'Function2' works on layer 0 only; elsewhere call a capability, like layerShift";
+    expect(trace(line, sourcesOf(shifted), "config")).toEqual([
+      { path: "config.matrix[1].layers.1.key", message },
+      { path: "config.custom.1", line: 1, message: `line 1: ${message}` },
+    ]);
+  });
+
   it.for([
     "K-Type-Trace-0.kll:99: error: behind the end",
     "K-Type-Trace-7.kll:1: error: no such file",
