@@ -5,12 +5,17 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_CONTINUATION = re.compile(r"\\[ \t]*\n")
+_CONTINUATION = re.compile(r"\\[ \t\f\v\0]*\n")
 # Strings and character constants are kept as they are: a comment cannot begin in them.
 _LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.DOTALL)
+# What compilers read in ways of their own: characters that are no text, raw strings, and, between lexemes, a quote that
+# its line does not close or a comment that nothing closes.
+_ODD = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]|R"')
+_LONE = re.compile(f"{_LEXEME.pattern}|(?P<lone>[\"']|/\\*)", re.DOTALL)
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)(.*)")
-_DEFINITION = re.compile(r"[ \t]+([A-Za-z_]\w*)(.*)")
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+# GCC takes a dollar for a letter.
+_DEFINITION = re.compile(r"[ \t]+([A-Za-z_$][\w$]*)(.*)")
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*")
 _CONDITIONS = ("if", "elif", "ifdef", "ifndef")
 
 
@@ -46,11 +51,14 @@ def identifiers(text):
 def read_header(text):
     """
     Splits a header into macros and the rest. It is all rest where more than that matters: one that defines under
-    conditions, defines a name twice, includes others or asks for the number of a line.
+    conditions, defines a name twice, includes others or asks for the number of a line. And where it is not certain that
+    the compiler would split it the same way.
     """
+    if _is_odd(text):
+        return Header({}, _digest(text))
     macros, rest = {}, []
     for line in strip_comments(text).split("\n"):
-        line = line.strip()
+        line = line.strip(" \t")
         directive = _DIRECTIVE.match(line)
         if not directive or directive[1] == "pragma":
             if line:
@@ -63,6 +71,11 @@ def read_header(text):
     if any("__LINE__" in line for line in rest):
         return Header({}, _digest(text))
     return Header(macros, _digest("\n".join(rest)))
+
+
+def _is_odd(text):
+    joined = _CONTINUATION.sub("", text)
+    return any(map(_ODD.search, (text, joined))) or any(lexeme["lone"] for lexeme in _LONE.finditer(joined))
 
 
 def _digest(text):

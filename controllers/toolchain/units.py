@@ -215,4 +215,4 @@ def units_from_json(rows):
 
 def _read(path):
     # Comments are in any encoding, and no byte of a generated file may go unnoticed.
-    return path.read_text(encoding="utf-8", errors="surrogateescape")
+    return path.read_bytes().decode("utf-8", "surrogateescape")

@@ -65,6 +65,24 @@ class ReadHeader(unittest.TestCase):
                 self.assertEqual(header.macros, {})
                 self.assertNotEqual(header, read_header(text.replace("1", "3") + "\n"))
 
+    def test_what_a_compiler_may_split_another_way_is_all_rest(self):
+        for text in (
+            "#define A 1 ' /*\n#define B 2\n#define C 3 ' */\n",
+            '#define A 1 " /*\n#define B 2\n#define C 3 " */\n',
+            '#define A R"(" /*)"\n#define B 2\n#define C 3 /* */\n',
+            "#define A 1 /* no end\n#define B 2\n",
+            *(f"#define A 1 \\{character}\n#define B 2\n" for character in "\f\v\0\r"),
+            "#define A 1\r#define B 2\n",
+        ):
+            with self.subTest(text):
+                header = read_header(text)
+                self.assertEqual(header.macros, {})
+                self.assertNotEqual(header.rest, read_header(text.replace("2", "4")).rest)
+
+    def test_a_quote_in_a_comment_or_a_string_is_nothing_odd(self):
+        text = '/* don\'t "*/\n#define A "it\'s"\n#define B \'"\' // isn\'t\n#define D$E 1\n'
+        self.assertEqual(sorted(read_header(text).macros), ["A", "B", "D$E"])
+
     def test_bytes_that_are_no_text_count(self):
         one, other = (read_header(f'char *x = "{byte}";') for byte in ("\udce9", "\udcea"))
         self.assertNotEqual(one, other)
