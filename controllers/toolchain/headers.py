@@ -12,6 +12,8 @@ _LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^
 # its line does not close or a comment that nothing closes.
 _ODD = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]|R"')
 _LONE = re.compile(f"{_LEXEME.pattern}|(?P<lone>[\"']|/\\*)", re.DOTALL)
+# Of such a header all is rest, whatever else it holds; most generated files are seen through by this at once.
+_MORE = re.compile(r"^[ \t]*#(?![ \t]*(?:define|pragma)\b)", re.MULTILINE)
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)(.*)")
 # GCC takes a dollar for a letter.
 _DEFINITION = re.compile(r"[ \t]+([A-Za-z_$][\w$]*)(.*)")
@@ -54,7 +56,7 @@ def read_header(text):
     conditions, defines a name twice, includes others or asks for the number of a line. And where it is not certain that
     the compiler would split it the same way.
     """
-    if _is_odd(text):
+    if _MORE.search(text) or _is_odd(text):
         return Header({}, _digest(text))
     macros, rest = {}, []
     for line in strip_comments(text).split("\n"):
