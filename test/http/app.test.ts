@@ -71,7 +71,7 @@ describe("a page of another origin", () => {
 });
 
 describe("a path", () => {
-  test.for(["/nowhere", "/favicon.ico", "/tmp/", "/tmp/a/b.zip", "/layouts", "/%00", "/%E0%A4%A"])(
+  test.for(["/nowhere", "/favicon.ico", "/tmp/", "/tmp/a/b.zip", "/layouts/a/b.json", "/%00", "/%E0%A4%A"])(
     "that is not there is a 404 in JSON: %s",
     async (path) => {
       const { port } = await openServer();
