@@ -1,6 +1,5 @@
 """Where a firmware is built. These paths enter what kll writes, so they are the same in every build."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
