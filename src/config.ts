@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { Limits } from "./spec/spec.ts";
@@ -57,11 +58,12 @@ const settings = {
     1_000_000_000,
   ),
   graceSeconds: whole("KIISRV_GRACE_SECONDS", "time running builds have to finish on SIGTERM", "25", 0, 3600),
-  trustProxy: flag(
-    "KIISRV_TRUST_PROXY",
-    "take the client's address from X-Forwarded-For (last hop)",
-    "false",
+  trustedProxies: proxies(
+    "KIISRV_TRUSTED_PROXIES",
+    "proxies in front that tell the client's address: how many, or their addresses and networks (a,b/24)",
+    "0",
   ),
+  trustProxy: flag("KIISRV_TRUST_PROXY", "the older way to say KIISRV_TRUSTED_PROXIES=1", "false"),
   rawAddresses: flag(
     "KIISRV_RAW_ADDRESSES",
     "store client addresses as they are, not as a keyed hash",
@@ -89,7 +91,15 @@ type Values = { [Name in keyof typeof settings]: ReturnType<(typeof settings)[Na
 export interface Config
   extends Omit<
     Values,
-    "layoutsSeed" | "wallSeconds" | "memoryMiB" | "cpus" | "pids" | "outputMiB" | "outputFiles" | "logMiB"
+    | "layoutsSeed"
+    | "trustProxy"
+    | "wallSeconds"
+    | "memoryMiB"
+    | "cpus"
+    | "pids"
+    | "outputMiB"
+    | "outputFiles"
+    | "logMiB"
   > {
   /** Where synced layouts may be: the first place where there are some counts. The sync works in the first. */
   syncedLayouts: [string, ...string[]];
@@ -125,9 +135,21 @@ export function describeConfig(): string {
 }
 
 function withDefaults(values: Values): Config {
-  const { layoutsSeed, wallSeconds, memoryMiB, cpus, pids, outputMiB, outputFiles, logMiB, ...rest } = values;
+  const {
+    layoutsSeed,
+    trustProxy,
+    wallSeconds,
+    memoryMiB,
+    cpus,
+    pids,
+    outputMiB,
+    outputFiles,
+    logMiB,
+    ...rest
+  } = values;
   return {
     ...rest,
+    trustedProxies: rest.trustedProxies || Number(trustProxy),
     artifacts: rest.artifacts || rest.tmpBuilds,
     hostTmpConfig: rest.hostTmpConfig || rest.tmpConfig,
     hostTmpBuilds: rest.hostTmpBuilds || rest.tmpBuilds,
@@ -174,6 +196,27 @@ function whole(
       return value;
     },
   };
+}
+
+/** A number of proxies, or the list of them: addresses and networks. */
+function proxies(variable: string, meaning: string, fallback: string): Setting<number | string[]> {
+  return {
+    variable,
+    meaning,
+    fallback,
+    parse(given) {
+      if (/^\d$/.test(given)) return Number(given);
+      const list = given.split(",").map((entry) => entry.trim());
+      if (list.every(isNetwork)) return list;
+      throw new Error("must be a whole number from 0 to 9, or addresses and networks: 10.0.0.1,fd00::/64");
+    },
+  };
+}
+
+function isNetwork(entry: string): boolean {
+  const [, address = "", length = "0"] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(length) <= (version === 4 ? 32 : 128);
 }
 
 function flag(variable: string, meaning: string, fallback: string): Setting<boolean> {

@@ -98,7 +98,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
 
   const app = createApp({
     logger,
-    trustProxy: config.trustProxy,
+    trustedProxies: config.trustedProxies,
     legacy: { service, requester: { secret, rawAddresses: config.rawAddresses } },
     artifacts: { find: (name) => artifacts.find(name), sha256: (name) => builds.artifact(name)?.sha256 },
     layouts: {

@@ -13,7 +13,7 @@ describe("the configuration", () => {
       hostTmpConfig: resolve("tmp_config"),
       hostTmpBuilds: resolve("tmp_builds"),
       concurrency: availableParallelism(),
-      trustProxy: false,
+      trustedProxies: 0,
       rawAddresses: false,
       limits: { wallSeconds: 300, memoryBytes: 2 ** 30, outputBytes: 64 * 2 ** 20, logBytes: 16 * 2 ** 20 },
     });
@@ -32,17 +32,41 @@ describe("the configuration", () => {
       KIISRV_CONCURRENCY: "3",
       KIISRV_TMP_BUILDS: "out",
       HOST_TMP_BUILDS: "/host/out",
-      KIISRV_TRUST_PROXY: "Yes",
+      KIISRV_RAW_ADDRESSES: "Yes",
       KIISRV_LOG_LEVEL: "warn",
       KIISRV_BUILD_MEMORY_MIB: "16",
     });
-    expect(config).toMatchObject({ port: 0, concurrency: 3, trustProxy: true, logLevel: "warn" });
+    expect(config).toMatchObject({ port: 0, concurrency: 3, rawAddresses: true, logLevel: "warn" });
     expect(config).toMatchObject({ artifacts: resolve("out"), hostTmpBuilds: "/host/out" });
     expect(config.host).toBe(readConfig({}).host);
     expect(config.limits.memoryBytes).toBe(16 * 2 ** 20);
   });
 
   it.for([
+    ["0", 0],
+    ["2", 2],
+    ["127.0.0.1", ["127.0.0.1"]],
+    ["10.0.0.0/8, ::1,fd00::/64", ["10.0.0.0/8", "::1", "fd00::/64"]],
+  ] as const)("knows the proxies in front: %s", ([given, trustedProxies]) => {
+    expect(readConfig({ KIISRV_TRUSTED_PROXIES: given })).toMatchObject({ trustedProxies });
+  });
+
+  it("takes KIISRV_TRUST_PROXY for one proxy, where nothing better is said", () => {
+    const proxies = (given: string) =>
+      readConfig({ KIISRV_TRUST_PROXY: "true", KIISRV_TRUSTED_PROXIES: given }).trustedProxies;
+    expect(proxies("")).toBe(1);
+    expect(proxies("2")).toBe(2);
+  });
+
+  it.for([
+    ["KIISRV_TRUSTED_PROXIES", "10"],
+    ["KIISRV_TRUSTED_PROXIES", "-1"],
+    ["KIISRV_TRUSTED_PROXIES", "true"],
+    ["KIISRV_TRUSTED_PROXIES", "caddy"],
+    ["KIISRV_TRUSTED_PROXIES", "10.0.0.0/33"],
+    ["KIISRV_TRUSTED_PROXIES", "10.0.0.0/"],
+    ["KIISRV_TRUSTED_PROXIES", "::/129"],
+    ["KIISRV_TRUSTED_PROXIES", "10.0.0.1,,10.0.0.2"],
     ["KIISRV_PORT", "65536"],
     ["KIISRV_PORT", "-1"],
     ["KIISRV_PORT", "3001x"],

@@ -4,6 +4,7 @@ import Koa from "koa";
 import type { Logger } from "pino";
 import { answerErrors, refuseBadTargets } from "./errors.ts";
 import { logRequests } from "./log.ts";
+import { believeProxies, type TrustedProxies } from "./proxies.ts";
 import { type ArtifactSource, artifactRoutes } from "./routes/artifacts.ts";
 import { type HealthParts, healthRoutes } from "./routes/health.ts";
 import { type LayoutSource, layoutRoutes } from "./routes/layouts.ts";
@@ -14,8 +15,7 @@ import { type VersionSource, versionRoutes } from "./routes/versions.ts";
 /** What the application answers from. */
 export interface AppParts {
   logger: Logger;
-  /** Take the client's address from the last hop of X-Forwarded-For. */
-  trustProxy: boolean;
+  trustedProxies: TrustedProxies;
   legacy: LegacyParts;
   artifacts: ArtifactSource;
   layouts: LayoutSource;
@@ -29,7 +29,7 @@ const exposedHeaders = ["Accept-Ranges", "Content-Range", "ETag", "Retry-After",
 
 /** Puts the HTTP application together; does not listen. */
 export function createApp(parts: AppParts): Koa {
-  const app = new Koa({ proxy: parts.trustProxy, maxIpsCount: 1 });
+  const app = new Koa();
   // What is thrown when the answer has begun, or its client is gone: no answer can tell of it any more.
   app.on("error", (error: unknown) => parts.logger.warn({ err: error }, "an answer did not get out whole"));
   const router = new Router();
@@ -40,6 +40,7 @@ export function createApp(parts: AppParts): Koa {
   statsRoutes(router, parts.stats);
   healthRoutes(router, parts.health);
 
+  app.use(believeProxies(parts.trustedProxies));
   app.use(logRequests(parts.logger));
   app.use(cors({ origin: "*", exposeHeaders: exposedHeaders, maxAge: 86_400 }));
   app.use(answerErrors());

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
-import { isIPv6 } from "node:net";
 import type { Requester } from "../build/service.ts";
+import { networkOf, readAddress } from "./addresses.ts";
 
 export interface RequesterOptions {
   /** Keys the hash of addresses. */
@@ -11,8 +11,8 @@ export interface RequesterOptions {
 
 /** Who asks, from address and User-Agent; the raw address leaves here only when that is configured. */
 export function identifyRequester(address: string, userAgent: string, options: RequesterOptions): Requester {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
-  const client = createHmac("sha256", options.secret).update(network(plain)).digest("hex").slice(0, 32);
+  const plain = readAddress(address) ?? address;
+  const client = createHmac("sha256", options.secret).update(networkOf(plain)).digest("hex").slice(0, 32);
   const agent = userAgent.toLowerCase();
   return {
     client,
@@ -20,19 +20,6 @@ export function identifyRequester(address: string, userAgent: string, options: R
     os: operatingSystem(agent),
     web: !agent.includes("electron"),
   };
-}
-
-/** One household has a whole /64 of IPv6 addresses and may ask from a new one each time. */
-function network(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = "", tail] = address.split("%")[0]?.split("::") ?? [];
-  const front = head.split(":").filter(Boolean);
-  const back = tail?.split(":").filter(Boolean) ?? [];
-  const zeros = tail === undefined ? [] : Array(Math.max(0, 8 - front.length - back.length)).fill("0");
-  return [...front, ...zeros, ...back]
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":");
 }
 
 function operatingSystem(agent: string): string {

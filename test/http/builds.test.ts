@@ -372,7 +372,7 @@ describe("who asks", () => {
 
   test("is who the last proxy says, where one is trusted", async () => {
     const headers = { "X-Forwarded-For": "203.0.113.1, 198.51.100.7" };
-    const trusting = { rawAddresses: true, trustProxy: true };
+    const trusting = { rawAddresses: true, trustedProxies: 1 };
     expect(await counted(trusting, headers)).toMatchObject({ ip_addr: "198.51.100.7" });
     expect(await counted({ rawAddresses: true }, headers)).toMatchObject({
       ip_addr: expect.stringMatching(/^(127\.0\.0\.1|::1)$/),

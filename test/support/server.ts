@@ -6,12 +6,13 @@ import { onTestFinished } from "vitest";
 import { offeredVersions } from "../../src/build/offer.ts";
 import { readinessChecks } from "../../src/build/readiness.ts";
 import { createApp } from "../../src/http/app.ts";
+import type { TrustedProxies } from "../../src/http/proxies.ts";
 import { LayoutHistory } from "../../src/layout/history.ts";
 import { LayoutListing } from "../../src/layout/listing.ts";
 import { type House, type HouseOptions, openHouse } from "./app.ts";
 
 export interface ServerOptions extends HouseOptions {
-  trustProxy?: boolean;
+  trustedProxies?: TrustedProxies;
   rawAddresses?: boolean;
 }
 
@@ -33,7 +34,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
   const lines: string[] = [];
   const app = createApp({
     logger: pino({ level: "debug" }, { write: (line) => lines.push(line) }),
-    trustProxy: options.trustProxy ?? false,
+    trustedProxies: options.trustedProxies ?? 0,
     legacy: {
       service,
       requester: { secret: Buffer.from("secret"), rawAddresses: options.rawAddresses ?? false },
