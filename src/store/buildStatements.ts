@@ -6,6 +6,8 @@ export const maxAttempts = 3;
 
 const fields = `id, key, status, board, layout, version, container, image, client, attempts, created, started, finished,
   milliseconds, artifact, bytes, sha256, reason, errors, size`;
+/** As the index BuildsSpent has it, which is used for such a condition alone. */
+const isSpent = "artifact IS NULL AND finished IS NOT NULL";
 const isOpen = "status IN ('queued', 'running')";
 
 /** The statements on the table `Builds`. A row is open until it has an outcome. */
@@ -52,5 +54,20 @@ export function prepareBuilds(database: Database) {
     forget: database.prepare<[string]>(
       "UPDATE Builds SET artifact = NULL, bytes = NULL, sha256 = NULL WHERE artifact = ?",
     ),
+    use: database.prepare<[{ artifact: string; now: number }]>(
+      "UPDATE Builds SET used = @now WHERE artifact = @artifact",
+    ),
+    uses: database
+      .prepare<[], [string, number | null]>(
+        "SELECT artifact, max(used) FROM Builds WHERE artifact IS NOT NULL GROUP BY artifact",
+      )
+      .raw(),
+    spent: database.prepare<[], number>(`SELECT count(*) FROM Builds WHERE ${isSpent}`).pluck(),
+    spentBefore: database
+      .prepare<[number], number>(`SELECT count(*) FROM Builds WHERE ${isSpent} AND finished < ?`)
+      .pluck(),
+    deleteSpent: database.prepare<[number]>(`
+      DELETE FROM Builds WHERE number IN (
+        SELECT number FROM Builds WHERE ${isSpent} ORDER BY finished LIMIT ?)`),
   };
 }

@@ -10,7 +10,14 @@ import {
   type StoredArtifact,
 } from "./buildRows.ts";
 import { prepareBuilds } from "./buildStatements.ts";
-import { columnsOf, type Database, type DatabaseOptions, openDatabase, readSchema } from "./database.ts";
+import {
+  columnsOf,
+  type Database,
+  type DatabaseOptions,
+  openDatabase,
+  readSchema,
+  schemaVersions,
+} from "./database.ts";
 import { stored } from "./faults.ts";
 import { tail } from "./tail.ts";
 
@@ -19,16 +26,29 @@ const logBytes = 8 * 1024;
 
 /** Opens the builds; an older program's table gets the columns it lacks. */
 export function openBuilds(file: string, options: Pick<DatabaseOptions, "durable"> = {}): Database {
-  return openDatabase(file, readSchema("builds"), { ...options, migrate: addFindings });
+  return openDatabase(file, readSchema("builds"), {
+    ...options,
+    version: schemaVersions.builds,
+    migrate: addColumns,
+  });
 }
 
-function addFindings(database: Database): void {
+/** The columns that were not there from the first, with their declarations. */
+const laterColumns: readonly [name: string, declaration: string][] = [
+  ["origins", "TEXT CHECK (origins IS NULL OR json_valid(origins))"],
+  ["errors", "TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(errors))"],
+  ["size", "TEXT CHECK (size IS NULL OR json_valid(size))"],
+  ["used", "INTEGER"],
+];
+
+function addColumns(database: Database): void {
   const columns = columnsOf(database, "Builds");
-  if (columns.length === 0 || columns.includes("errors")) return;
-  database.exec(`
-    ALTER TABLE Builds ADD COLUMN origins TEXT CHECK (origins IS NULL OR json_valid(origins));
-    ALTER TABLE Builds ADD COLUMN errors TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(errors));
-    ALTER TABLE Builds ADD COLUMN size TEXT CHECK (size IS NULL OR json_valid(size));`);
+  if (columns.length === 0) return;
+  for (const [name, declaration] of laterColumns) {
+    if (!columns.includes(name)) database.exec(`ALTER TABLE Builds ADD COLUMN ${name} ${declaration}`);
+  }
+  // BuildsUsed does its work, too.
+  database.exec("DROP INDEX IF EXISTS BuildsArtifact");
 }
 
 /**
@@ -39,11 +59,15 @@ function addFindings(database: Database): void {
  */
 export class BuildStore {
   readonly #statements: ReturnType<typeof prepareBuilds>;
+  readonly #useAll: (artifacts: string[], now: number) => void;
   readonly #now: () => number;
 
   /** @param now the clock, milliseconds since 1970 */
   constructor(database: Database, now: () => number = Date.now) {
     this.#statements = prepareBuilds(database);
+    this.#useAll = database.transaction((artifacts: string[], now: number) => {
+      for (const artifact of artifacts) this.#statements.use.run({ artifact, now });
+    }).immediate;
     this.#now = now;
   }
 
@@ -117,6 +141,16 @@ export class BuildStore {
     return stored(() => this.#statements.artifact.get(name));
   }
 
+  /** Notes that these artifacts were asked for just now. */
+  use(artifacts: Iterable<string>): void {
+    stored(() => this.#useAll([...artifacts], this.#now()));
+  }
+
+  /** Every artifact that is in a row, and when it was last asked for; null: not since it was published. */
+  uses(): Map<string, number | null> {
+    return new Map(stored(() => this.#statements.uses.all()));
+  }
+
   /** The newest builds, newest first. */
   recent(limit: number): BuildRow[] {
     return stored(() => this.#statements.recent.all(Math.max(0, Math.trunc(limit)))).map(decoded);
@@ -128,5 +162,20 @@ export class BuildStore {
    */
   forget(artifact: string): number {
     return stored(() => this.#statements.forget.run(artifact)).changes;
+  }
+
+  /** How many finished builds have no artifact any more. */
+  spent(): number {
+    return stored(() => this.#statements.spent.get()) ?? 0;
+  }
+
+  /** How many of those ended before a time, milliseconds since 1970. */
+  spentBefore(time: number): number {
+    return stored(() => this.#statements.spentBefore.get(time)) ?? 0;
+  }
+
+  /** Deletes the `count` of those that ended first; returns how many there were. */
+  deleteSpent(count: number): number {
+    return stored(() => this.#statements.deleteSpent.run(count)).changes;
   }
 }

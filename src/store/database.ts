@@ -2,12 +2,15 @@ import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } 
 import { dirname } from "node:path";
 import SQLite from "better-sqlite3";
 import { errorCode } from "./faults.ts";
+import { keepCopy } from "./olderCopy.ts";
 
 export type Database = SQLite.Database;
 
 export interface DatabaseOptions {
   /** Every commit reaches the disk before it returns, so that a power cut takes nothing that was acknowledged. */
   durable?: boolean;
+  /** Number of the schema, kept in the file's `user_version`; that of a file from before there were numbers is 0. */
+  version?: number;
   /** Brings the tables of an older program up to date; runs before the schema, in the same transaction. */
   migrate?: (database: Database) => void;
 }
@@ -15,14 +18,23 @@ export interface DatabaseOptions {
 /** How long a statement waits for another program's lock. It blocks the server, so not for long. */
 const busyMilliseconds = 2000;
 
+export type DatabaseName = "builds" | "config" | "stats";
+
+/**
+ * The schemas' numbers. Raise one with every change that a program which knows the number before could not work with, and
+ * bring older files up to date in `migrate`.
+ */
+export const schemaVersions: Readonly<Record<DatabaseName, number>> = { builds: 1, config: 1, stats: 1 };
+
 /** The text of `schema/<name>.sqlite`, from the sources as well as from `dist/` (both lie two floors above it). */
-export function readSchema(name: "builds" | "config" | "stats"): string {
+export function readSchema(name: DatabaseName): string {
   return readFileSync(new URL(`../../schema/${name}.sqlite`, import.meta.url), "utf8");
 }
 
 /**
  * Opens an SQLite database, making it (readable by its owner alone) if it is not there, and runs its schema.
- * A file that cannot be used is left exactly as it is.
+ * A file that cannot be used is left exactly as it is. One of an older schema is brought up to date, and a copy of how it
+ * was is kept beside it.
  *
  * @param file path, or `:memory:`
  * @param schema SQL that can be run again and again
@@ -34,6 +46,11 @@ export function openDatabase(file: string, schema: string, options: DatabaseOpti
     if (file !== ":memory:") prepareFile(file);
     const opened = new SQLite(file, { timeout: busyMilliseconds });
     database = opened;
+    const { version = 0 } = options;
+    const found = schemaVersionOf(opened);
+    if (found > version) throw new NewerSchema(found, version);
+    if (found < version) keepCopy(opened, `.v${found}.bak`);
+    opened.pragma("auto_vacuum = INCREMENTAL");
     opened.pragma("journal_mode = WAL");
     opened.pragma(`synchronous = ${options.durable ? "FULL" : "NORMAL"}`);
     opened.pragma("foreign_keys = ON");
@@ -41,6 +58,7 @@ export function openDatabase(file: string, schema: string, options: DatabaseOpti
       .transaction(() => {
         options.migrate?.(opened);
         opened.exec(schema);
+        opened.pragma(`user_version = ${version}`);
       })
       .immediate();
     return opened;
@@ -56,6 +74,20 @@ function prepareFile(file: string): void {
   // Not when it is there: opening and closing a database that is in use would drop this process's locks on it.
   if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
   accessSync(file, constants.R_OK | constants.W_OK);
+}
+
+/** The number of a file's schema; 0 for one from before there were numbers, and for an empty file. */
+export function schemaVersionOf(database: Database): number {
+  return database.pragma("user_version", { simple: true }) as number;
+}
+
+/** The file is of a program that knows more than this one: what that wrote must not be taken for something else. */
+class NewerSchema extends Error {
+  constructor(found: number, known: number) {
+    super(
+      `it was written by a newer kiisrv (schema ${found}; this one knows up to ${known}): run that one, or restore a backup of before (it was left as it is)`,
+    );
+  }
 }
 
 /** The columns a table has; none if there is no such table. */

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { columnsOf, type Database, openDatabase, readSchema } from "./database.ts";
+import { columnsOf, type Database, openDatabase, readSchema, schemaVersions } from "./database.ts";
 import { stored } from "./faults.ts";
 import { type Count, type StatsSummary, withOthers } from "./summary.ts";
 
@@ -29,7 +29,10 @@ const listedNames = 1000;
 
 /** Opens the statistics; an existing file of the predecessor keeps its rows. */
 export function openStats(file: string): Database {
-  return openDatabase(file, readSchema("stats"), { migrate: checkRequests });
+  return openDatabase(file, readSchema("stats"), {
+    version: schemaVersions.stats,
+    migrate: checkRequests,
+  });
 }
 
 function checkRequests(database: Database): void {

@@ -1,5 +1,5 @@
 import type { Dialect } from "../layout/kll.ts";
-import { columnsOf, type Database, openDatabase, readSchema } from "./database.ts";
+import { columnsOf, type Database, openDatabase, readSchema, schemaVersions } from "./database.ts";
 import { stored } from "./faults.ts";
 
 /** A channel (`latest`) or version (`v0.5.7`) on offer. */
@@ -27,7 +27,10 @@ export interface ReleaseRow {
 
 /** Opens the table of versions; that of the predecessor gets the columns it lacks, its rows stay as they are. */
 export function openConfig(file: string): Database {
-  return openDatabase(file, readSchema("config"), { migrate: addFamilyAndDialect });
+  return openDatabase(file, readSchema("config"), {
+    version: schemaVersions.config,
+    migrate: addFamilyAndDialect,
+  });
 }
 
 function addFamilyAndDialect(database: Database): void {
