@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -31,12 +32,12 @@ const settings = {
   artifacts: path("KIISRV_ARTIFACTS", "directory of the finished zips; empty: KIISRV_TMP_BUILDS", ""),
   hostTmpConfig: path(
     "HOST_TMP_CONFIG",
-    "the inputs' directory as the Docker host sees it; empty: the same",
+    "the inputs' directory as the Docker host sees it; empty: what is mounted there, or the same",
     "",
   ),
   hostTmpBuilds: path(
     "HOST_TMP_BUILDS",
-    "the outputs' directory as the Docker host sees it; empty: the same",
+    "the outputs' directory as the Docker host sees it; empty: what is mounted there, or the same",
     "",
   ),
   concurrency: whole("KIISRV_CONCURRENCY", "builds at once; 0: one a core", "0", 0, 1024),
@@ -107,24 +108,37 @@ export interface Config
 }
 
 /**
- * Reads the configuration from the environment.
+ * Reads the configuration from the environment. Any variable may be given as a file instead, by its name and `_FILE`.
  * @throws Error that names every variable that cannot be read
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(environment: Environment): Config {
   const values: Record<string, unknown> = {};
   const mistakes: string[] = [];
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const given = environment[setting.variable];
+    const given = lookUp(setting.variable, environment);
     try {
-      values[name] = setting.parse(given === undefined || given === "" ? setting.fallback : given);
+      values[name] = setting.parse(given.read() || setting.fallback);
     } catch (error) {
-      mistakes.push(
-        `${setting.variable}=${given}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      mistakes.push(`${given.label}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   if (mistakes.length > 0) throw new Error(`the configuration cannot be used:\n  ${mistakes.join("\n  ")}`);
   return withDefaults(values as Values);
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where a value comes from, and what to call it in a complaint: a value from a file may be a secret, and is not shown. */
+function lookUp(variable: string, environment: Environment): { label: string; read(): string } {
+  const { [variable]: text = "", [`${variable}_FILE`]: file = "" } = environment;
+  if (file === "") return { label: `${variable}=${text}`, read: () => text };
+  return {
+    label: text === "" ? `${variable}_FILE=${file}` : `${variable} and ${variable}_FILE`,
+    read() {
+      if (text !== "") throw new Error("only one of them may be set");
+      return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    },
+  };
 }
 
 /** The table of variables as text, for `kiisrv --help`. */
@@ -151,8 +165,6 @@ function withDefaults(values: Values): Config {
     ...rest,
     trustedProxies: rest.trustedProxies || Number(trustProxy),
     artifacts: rest.artifacts || rest.tmpBuilds,
-    hostTmpConfig: rest.hostTmpConfig || rest.tmpConfig,
-    hostTmpBuilds: rest.hostTmpBuilds || rest.tmpBuilds,
     syncedLayouts: [join(rest.data, "layouts"), ...(layoutsSeed === "" ? [] : [layoutsSeed])],
     concurrency: rest.concurrency || availableParallelism(),
     limits: {

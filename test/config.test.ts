@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { describeConfig, readConfig } from "../src/config.ts";
+import { temporaryDirectory } from "./support/app.ts";
 
 describe("the configuration", () => {
   it("has defaults", () => {
@@ -10,8 +12,8 @@ describe("the configuration", () => {
       data: resolve("data"),
       tmpBuilds: resolve("tmp_builds"),
       artifacts: resolve("tmp_builds"),
-      hostTmpConfig: resolve("tmp_config"),
-      hostTmpBuilds: resolve("tmp_builds"),
+      hostTmpConfig: "",
+      hostTmpBuilds: "",
       concurrency: availableParallelism(),
       trustedProxies: 0,
       rawAddresses: false,
@@ -87,6 +89,38 @@ describe("the configuration", () => {
     for (const variable of ["KIISRV_PORT=x", "KIISRV_RAW_ADDRESSES=y", "KIISRV_BUILD_PIDS=z"]) {
       expect(read).toThrow(variable);
     }
+  });
+
+  describe("a value in a file", () => {
+    const file = (text: string) => {
+      const path = join(temporaryDirectory(), "value");
+      writeFileSync(path, text);
+      return path;
+    };
+
+    it.for(["3999", "3999\n", "3999\r\n"])("is read, but for a line feed at its end: %j", (text) => {
+      expect(readConfig({ KIISRV_PORT_FILE: file(text) }).port).toBe(3999);
+    });
+
+    it("may be empty, which is as not set", () => {
+      expect(readConfig({ KIISRV_PORT_FILE: file("\n") }).port).toBe(3001);
+      expect(readConfig({ KIISRV_PORT_FILE: "", KIISRV_PORT: "3999" }).port).toBe(3999);
+    });
+
+    it("is not shown when it is wrong", () => {
+      const path = file("hunter2");
+      expect(() => readConfig({ KIISRV_PORT_FILE: path })).toThrow(`KIISRV_PORT_FILE=${path}: must be`);
+      expect(() => readConfig({ KIISRV_PORT_FILE: path })).not.toThrow("hunter2");
+    });
+
+    it.for(["/nonexistent/secret", "/"])("that cannot be read is a mistake: %s", (path) => {
+      expect(() => readConfig({ KIISRV_PORT_FILE: path })).toThrow(`KIISRV_PORT_FILE=${path}: E`);
+    });
+
+    it("and in the environment as well is a mistake that names both", () => {
+      const both = { KIISRV_PORT: "3999", KIISRV_PORT_FILE: file("3999") };
+      expect(() => readConfig(both)).toThrow("KIISRV_PORT and KIISRV_PORT_FILE: only one of them may be set");
+    });
   });
 
   it("describes every variable in one line", () => {

@@ -36,7 +36,7 @@ export async function dispatch(
 function overview(commands: readonly Command[]): string {
   const lines = commands.map(({ name, summary }) => `  kiisrv ${name.padEnd(8)}${summary}`);
   return `kiisrv, a firmware build server for keyboard configurators\n\n${lines.join("\n")}\n
-Environment [default]:\n${describeConfig()}`;
+Environment [default]; NAME_FILE=PATH takes the value of NAME from a file:\n${describeConfig()}`;
 }
 
 function explain(error: unknown, command: Command, { report }: CommandWorld): number {
