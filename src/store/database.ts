@@ -18,13 +18,18 @@ export interface DatabaseOptions {
 /** How long a statement waits for another program's lock. It blocks the server, so not for long. */
 const busyMilliseconds = 2000;
 
-export type DatabaseName = "builds" | "config" | "stats";
+export type DatabaseName = "access" | "builds" | "config" | "stats";
 
 /**
  * The schemas' numbers. Raise one with every change that a program which knows the number before could not work with, and
  * bring older files up to date in `migrate`.
  */
-export const schemaVersions: Readonly<Record<DatabaseName, number>> = { builds: 1, config: 1, stats: 1 };
+export const schemaVersions: Readonly<Record<DatabaseName, number>> = {
+  access: 1,
+  builds: 1,
+  config: 1,
+  stats: 1,
+};
 
 /** The text of `schema/<name>.sqlite`, from the sources as well as from `dist/` (both lie two floors above it). */
 export function readSchema(name: DatabaseName): string {
