@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type Docker from "dockerode";
 import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
 import { Problem } from "../errors.ts";
@@ -5,6 +6,7 @@ import type { BuildSpec } from "../spec/spec.ts";
 import { buildLabel, instanceLabel } from "./container.ts";
 import { ask, askUnless } from "./daemon.ts";
 import { controllerImages } from "./images.ts";
+import { type Mount, mayBeContainer } from "./ownMounts.ts";
 import type { ToolchainImage } from "./runner.ts";
 
 export type PinnedImage = Pick<ToolchainImage, "digest" | "labels">;
@@ -23,6 +25,7 @@ export class Containers {
   /** Milliseconds for one answer. */
   readonly patience: number;
   #cores: number | undefined;
+  #ownMounts: readonly Mount[] | undefined;
 
   constructor(docker: Docker, patience: number) {
     this.#docker = docker;
@@ -52,6 +55,21 @@ export class Containers {
   async cores(): Promise<number> {
     this.#cores ??= (await ask(this.patience, () => this.#docker.info())).NCPU as number;
     return this.#cores;
+  }
+
+  /** What is mounted into the container of this daemon that we run in; nothing, if we run in none. Asked once. */
+  async ownMounts(): Promise<readonly Mount[]> {
+    this.#ownMounts ??= await this.#mountsOf(hostname());
+    return this.#ownMounts;
+  }
+
+  async #mountsOf(name: string): Promise<readonly Mount[]> {
+    if (!mayBeContainer(name)) return [];
+    // 403: a filter before the socket, which lets only those calls through that builds need.
+    const found = await askUnless([403, 404], this.patience, (abortSignal) =>
+      this.#docker.getContainer(name).inspect({ abortSignal }),
+    );
+    return found?.Mounts ?? [];
   }
 
   /** @throws Problem `image-missing` if it was removed meanwhile */

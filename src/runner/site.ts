@@ -56,7 +56,7 @@ export class Site {
       // A server that is no root has its containers run as itself: then it may read and remove what they leave.
       user: this.#server.uid === 0 ? nobody : this.#server,
       cores: await this.containers.cores(),
-      ...this.workspace.hostPaths(id),
+      ...this.workspace.hostPaths(id, await this.containers.ownMounts()),
     };
   }
 
@@ -112,7 +112,7 @@ export class Site {
     const shell = image ?? (await this.containers.images())[0]?.digest;
     if (shell === undefined) throw new Error("no image to run chown in");
     await this.workspace.restore(id);
-    const { inputs, outputs } = this.workspace.hostPaths(id);
+    const { inputs, outputs } = this.workspace.hostPaths(id, await this.containers.ownMounts());
     await this.containers.runThrough(
       handoverOptions({ id, image: shell, instance: this.instance, user: this.#server, inputs, outputs }),
     );

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { Problem } from "../errors.ts";
 import type { InputFile } from "../spec/spec.ts";
 import type { User } from "./container.ts";
+import { asDaemonSees, type Mount } from "./ownMounts.ts";
 import { removeTree } from "./remove.ts";
 import { isCode } from "./walk.ts";
 
@@ -10,9 +11,9 @@ import { isCode } from "./walk.ts";
 export interface RunnerDirectories {
   tmpConfig: string;
   tmpBuilds: string;
-  /** Default: `tmpConfig`, made absolute. */
+  /** Left out or empty: where the daemon has what is mounted there, if we run in a container of it; otherwise the same. */
   hostTmpConfig?: string;
-  /** Default: `tmpBuilds`, made absolute. */
+  /** Likewise. */
   hostTmpBuilds?: string;
 }
 
@@ -35,8 +36,8 @@ export class Workspace {
   constructor(directories: RunnerDirectories) {
     this.#config = resolve(directories.tmpConfig);
     this.#builds = resolve(directories.tmpBuilds);
-    this.#hostConfig = directories.hostTmpConfig ?? this.#config;
-    this.#hostBuilds = directories.hostTmpBuilds ?? this.#builds;
+    this.#hostConfig = directories.hostTmpConfig ?? "";
+    this.#hostBuilds = directories.hostTmpBuilds ?? "";
   }
 
   /** Where this process reads a build's outputs. */
@@ -44,9 +45,12 @@ export class Workspace {
     return join(this.#builds, id);
   }
 
-  /** The build's two directories as the daemon sees them. */
-  hostPaths(id: string): { inputs: string; outputs: string } {
-    return { inputs: join(this.#hostConfig, id), outputs: join(this.#hostBuilds, id) };
+  /** The build's two directories as the daemon sees them, which mounted these into our container. */
+  hostPaths(id: string, mounts: readonly Mount[]): { inputs: string; outputs: string } {
+    return {
+      inputs: join(this.#hostConfig || asDaemonSees(this.#config, mounts), id),
+      outputs: join(this.#hostBuilds || asDaemonSees(this.#builds, mounts), id),
+    };
   }
 
   /**

@@ -54,7 +54,15 @@ test("the daemon may see the directories elsewhere", () => {
     hostTmpConfig: "/h/c",
     hostTmpBuilds: "/h/b",
   });
-  expect(mapped.hostPaths("x")).toEqual({ inputs: "/h/c/x", outputs: "/h/b/x" });
+  const mounts = [
+    { Source: "/volumes/config/_data", Destination: join(root, "c") },
+    { Source: "/volumes/rest/_data", Destination: root },
+  ];
+  expect(mapped.hostPaths("x", mounts)).toEqual({ inputs: "/h/c/x", outputs: "/h/b/x" });
   const same = new Workspace({ tmpConfig: join(root, "c"), tmpBuilds: join(root, "b") });
-  expect(same.hostPaths("x")).toEqual({ inputs: join(root, "c/x"), outputs: join(root, "b/x") });
+  expect(same.hostPaths("x", [])).toEqual({ inputs: join(root, "c/x"), outputs: join(root, "b/x") });
+  expect(same.hostPaths("x", mounts)).toEqual({
+    inputs: "/volumes/config/_data/x",
+    outputs: "/volumes/rest/_data/b/x",
+  });
 });
