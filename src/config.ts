@@ -112,18 +112,42 @@ export interface Config
  * @throws Error that names every variable that cannot be read
  */
 export function readConfig(environment: Environment): Config {
+  const { config, mistakes } = examineConfig(environment);
+  if (mistakes.length === 0) return config;
+  const lines = mistakes.map(({ label, message }) => `${label}: ${message}`);
+  throw new Error(`the configuration cannot be used:\n  ${lines.join("\n  ")}`);
+}
+
+/** A variable that cannot be read. */
+export interface ConfigMistake {
+  variable: string;
+  /** Where the value came from, with the value if it is no secret. */
+  label: string;
+  message: string;
+  fallback: string;
+}
+
+/** Reads the configuration and every mistake in it; where there is one, the default stands. */
+export function examineConfig(environment: Environment): { config: Config; mistakes: ConfigMistake[] } {
   const values: Record<string, unknown> = {};
-  const mistakes: string[] = [];
+  const mistakes: ConfigMistake[] = [];
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const given = lookUp(setting.variable, environment);
+    const { variable, fallback } = setting;
+    const given = lookUp(variable, environment);
     try {
-      values[name] = setting.parse(given.read() || setting.fallback);
+      values[name] = setting.parse(given.read() || fallback);
     } catch (error) {
-      mistakes.push(`${given.label}: ${error instanceof Error ? error.message : String(error)}`);
+      values[name] = setting.parse(fallback);
+      const message = error instanceof Error ? error.message : String(error);
+      mistakes.push({ variable, label: given.label, message, fallback });
     }
   }
-  if (mistakes.length > 0) throw new Error(`the configuration cannot be used:\n  ${mistakes.join("\n  ")}`);
-  return withDefaults(values as Values);
+  return { config: withDefaults(values as Values), mistakes };
+}
+
+/** The names of all variables that mean something. */
+export function configVariables(): string[] {
+  return Object.values<Setting<unknown>>(settings).flatMap(({ variable }) => [variable, `${variable}_FILE`]);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
