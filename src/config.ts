@@ -65,6 +65,40 @@ const settings = {
     "0",
   ),
   trustProxy: flag("KIISRV_TRUST_PROXY", "the older way to say KIISRV_TRUSTED_PROXIES=1", "false"),
+  requireKey: oneOf("KIISRV_REQUIRE_KEY", "what takes an API key: none, builds or all", "none", [
+    "none",
+    "builds",
+    "all",
+  ]),
+  rateRequests: whole(
+    "KIISRV_RATE_REQUESTS",
+    "requests a minute of one client; 0: no limit",
+    "1200",
+    0,
+    1_000_000,
+  ),
+  rateBuilds: whole(
+    "KIISRV_RATE_BUILDS",
+    "builds that run (not cached) an hour of one client; 0: no limit",
+    "300",
+    0,
+    1_000_000,
+  ),
+  connections: whole("KIISRV_CONNECTIONS", "connections open at once; 0: no limit", "2048", 0, 1_000_000),
+  connectionsPerClient: whole(
+    "KIISRV_CONNECTIONS_PER_CLIENT",
+    "connections, and requests under way, of one client; 0: no limit",
+    "256",
+    0,
+    1_000_000,
+  ),
+  hstsSeconds: whole(
+    "KIISRV_HSTS",
+    "seconds browsers that came by TLS (says a trusted proxy) are to insist on it; 0: not told",
+    "0",
+    0,
+    100_000_000,
+  ),
   rawAddresses: flag(
     "KIISRV_RAW_ADDRESSES",
     "store client addresses as they are, not as a keyed hash",
@@ -168,7 +202,14 @@ function lookUp(variable: string, environment: Environment): { label: string; re
 /** The table of variables as text, for `kiisrv --help`. */
 export function describeConfig(): string {
   return Object.values<Setting<unknown>>(settings)
-    .map(({ variable, meaning, fallback }) => `  ${variable.padEnd(26)}${meaning} [${fallback}]`)
+    .map(({ variable, meaning, fallback }) => `  ${variable.padEnd(30)}${meaning} [${fallback}]`)
+    .join("\n");
+}
+
+/** The table as a file of environment variables to fill in: each one commented out, at its default. */
+export function configTemplate(): string {
+  return Object.values<Setting<unknown>>(settings)
+    .map(({ variable, meaning, fallback }) => `# ${meaning}\n#${variable}=${fallback}\n`)
     .join("\n");
 }
 
@@ -271,7 +312,7 @@ function flag(variable: string, meaning: string, fallback: string): Setting<bool
   };
 }
 
-function oneOf<T extends string>(
+function oneOf<const T extends string>(
   variable: string,
   meaning: string,
   fallback: T,

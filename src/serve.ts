@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
@@ -14,14 +14,17 @@ import { BuildService } from "./build/service.ts";
 import type { Config } from "./config.ts";
 import { families } from "./firmware/families.ts";
 import { createApp } from "./http/app.ts";
+import { createDoor } from "./http/door.ts";
 import { LayoutHistory } from "./layout/history.ts";
 import { LayoutLibrary } from "./layout/library.ts";
 import { LayoutListing } from "./layout/listing.ts";
 import { SyncedLayouts } from "./layout/synced.ts";
 import { createDockerRunner } from "./runner/docker.ts";
 import { ArtifactStore } from "./store/artifacts.ts";
+import { AuditLog, openAccess } from "./store/audit.ts";
 import { BuildStore, openBuilds } from "./store/builds.ts";
 import type { Database } from "./store/database.ts";
+import { KeyStore } from "./store/keys.ts";
 import { lockDirectory } from "./store/lock.ts";
 import { installation } from "./store/meta.ts";
 import { openStats, StatsStore } from "./store/stats.ts";
@@ -96,10 +99,14 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   const queue = new FairQueue({ concurrency, length, perClient });
   const service = new BuildService({ planner, catalog, queue, runner, builds, artifacts, stats, logger });
 
+  const { keys, audit } = store;
+  const door = createDoor(config, { keys, audit, secret, logger });
+  held.push(() => door.close());
   const app = createApp({
     logger,
-    trustedProxies: config.trustedProxies,
-    legacy: { service, requester: { secret, rawAddresses: config.rawAddresses } },
+    door,
+    legacy: { service, audit },
+    admin: { builds, audit, keys },
     artifacts: { find: (name) => artifacts.find(name), sha256: (name) => builds.artifact(name)?.sha256 },
     layouts: {
       read: (name) => library.read(name),
@@ -111,7 +118,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     stats,
     health: { checks: readinessChecks(builds, catalog) },
   });
-  const server = createServer(timeouts, app.callback());
+  const server = door.createServer(app.callback());
   const port = await listen(server, config);
   server.on("error", (error) => logger.error({ err: error }, "a connection cannot be accepted"));
   logger.info({ host: config.host, port, concurrency, instance }, "listening");
@@ -151,18 +158,19 @@ async function disconnect(server: Server, closed: Promise<unknown>): Promise<voi
   await closed;
 }
 
-/** Receiving a request takes seconds; answering one may take as long as a build, and has no limit here. */
-const timeouts = { headersTimeout: 20_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 };
-
 function openStores(config: Config, held: Held) {
   const file = (name: string) => join(config.data, name);
   const kept = (database: Database) => {
     held.push(() => database.close());
     return database;
   };
+  const access = kept(openAccess(file("access.db")));
+  const audit = new AuditLog(access);
   const identity = kept(openBuilds(file("builds.db"), { durable: true }));
   return {
     identity,
+    audit,
+    keys: new KeyStore(access, audit),
     builds: new BuildStore(identity),
     stats: new StatsStore(kept(openStats(file("stats.db")))),
     versions: new VersionStore(kept(openConfig(file("config.db")))),

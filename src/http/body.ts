@@ -15,7 +15,6 @@ const drainTime = 10_000;
 export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
   const encoding = ctx.get("Content-Encoding");
   if (encoding !== "" && encoding !== "identity") {
-    await drain(ctx.req);
     throw new Problem(
       "unsupported-media",
       `a body in the encoding '${encoding.slice(0, 40)}' is not read here`,
@@ -24,7 +23,6 @@ export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
   try {
     return await getRawBody(ctx.req, { limit, length: ctx.request.length ?? null });
   } catch (cause) {
-    await drain(ctx.req);
     const tooLarge = cause instanceof Error && "type" in cause && cause.type === "entity.too.large";
     if (tooLarge) throw new Problem("body-too-large", `the body is larger than ${limit} bytes`, { cause });
     throw new Problem("bad-request", "the body did not arrive whole", { cause });

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from "koa";
 import type { Logger } from "pino";
 import { Problem } from "../errors.ts";
+import { drain } from "./body.ts";
 
 /**
  * The one place where errors become answers: `{ error, code, errors? }`, whose `error` clients show as it is.
@@ -13,6 +14,7 @@ export function answerErrors(): Middleware {
       if (ctx.status >= 400 && ctx.body === undefined && ctx.respond !== false) throw unanswered(ctx);
     } catch (error) {
       if (ctx.headerSent) throw error;
+      if (!ctx.req.complete) await drain(ctx.req);
       answer(ctx, asProblem(error, ctx.state.logger));
     }
   };

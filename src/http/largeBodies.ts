@@ -1,6 +1,5 @@
 import type { Context } from "koa";
 import { Problem } from "../errors.ts";
-import { drain } from "./body.ts";
 
 /** Bytes; the largest layout known has 76 kB. */
 const usual = 1024 * 1024;
@@ -25,7 +24,6 @@ export class LargeBodies {
     const { length } = ctx.request;
     if (length !== undefined && length <= usual) return work();
     if (this.#inside >= this.#most) {
-      await drain(ctx.req);
       throw new Problem("queue-full", "many large layouts are being built; try again in a moment", {
         retryAfter: 10,
       });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { finished } from "node:stream/promises";
 import type { Context, Middleware } from "koa";
 import type { Logger } from "pino";
+import { healthPaths } from "./routes/health.ts";
 
 /** Ids that a proxy in front may give; anything else could write into the log. */
 const requestId = /^[A-Za-z0-9._-]{1,64}$/;
@@ -26,7 +27,7 @@ function logWhenDone(ctx: Context, started: number): void {
   const log = (aborted: boolean) => {
     const { method, status } = ctx;
     const milliseconds = Math.round(performance.now() - started);
-    const level = quiet.has(path) ? "debug" : "info";
+    const level = healthPaths.has(path) ? "debug" : "info";
     ctx.state.logger[level](
       { method, path, status: ctx.res.statusCode ?? status, milliseconds, aborted },
       "request",
@@ -37,6 +38,3 @@ function logWhenDone(ctx: Context, started: number): void {
     () => log(true),
   );
 }
-
-/** Asked every few seconds by whatever watches the server. */
-const quiet = new Set(["/healthz", "/readyz"]);

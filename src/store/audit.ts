@@ -30,8 +30,8 @@ const slack = 1000;
 const longestText = 200;
 
 /** Opens the database of keys and audit log. A crash may not bring a revoked key back, so every commit is on disk. */
-export function openAccess(file: string): Database {
-  return openDatabase(file, readSchema("access"), { durable: true, version: schemaVersions.access });
+export function openAccess(file: string, durable = true): Database {
+  return openDatabase(file, readSchema("access"), { durable, version: schemaVersions.access });
 }
 
 /**

@@ -11,8 +11,10 @@ import { families } from "../../src/firmware/families.ts";
 import { LayoutLibrary } from "../../src/layout/library.ts";
 import { SyncedLayouts } from "../../src/layout/synced.ts";
 import { ArtifactStore } from "../../src/store/artifacts.ts";
+import { AuditLog, openAccess } from "../../src/store/audit.ts";
 import { BuildStore, openBuilds } from "../../src/store/builds.ts";
 import type { Database } from "../../src/store/database.ts";
+import { KeyStore } from "../../src/store/keys.ts";
 import { openStats, StatsStore } from "../../src/store/stats.ts";
 import { openConfig, VersionStore } from "../../src/store/versions.ts";
 import { context, type Document } from "./documents.ts";
@@ -56,6 +58,7 @@ export function openHouse(options: HouseOptions = {}) {
     builds: openBuilds(join(directory, "builds.db")),
     stats: openStats(join(directory, "stats.db")),
     config: openConfig(join(directory, "config.db")),
+    access: openAccess(join(directory, "access.db"), false),
   };
   onTestFinished(() => closeAll(Object.values(databases)));
   const clock = { now: 0 };
@@ -72,6 +75,8 @@ export function openHouse(options: HouseOptions = {}) {
   });
   const builds = new BuildStore(databases.builds);
   const stats = new StatsStore(databases.stats);
+  const audit = new AuditLog(databases.access);
+  const keys = new KeyStore(databases.access, audit);
   const artifacts = (options.artifacts ?? ((path) => new ArtifactStore(path)))(artifactDirectory);
   const logger = pino({ level: "silent" });
   const service = new BuildService({ planner, catalog, queue, runner, builds, artifacts, stats, logger });
@@ -88,6 +93,8 @@ export function openHouse(options: HouseOptions = {}) {
     runner,
     builds,
     stats,
+    keys,
+    audit,
     artifacts,
     service,
     logger,

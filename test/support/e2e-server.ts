@@ -91,6 +91,9 @@ export class ServerProcess {
       KIISRV_ARTIFACTS: artifacts,
       // Tests count containers; those about the ones that wait turn them on.
       KIISRV_WARM: "0",
+      // Tests ask often; the one about budgets sets them.
+      KIISRV_RATE_REQUESTS: "0",
+      KIISRV_RATE_BUILDS: "0",
       ...this.#environment,
     };
     const from = this.log.length;

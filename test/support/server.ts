@@ -1,20 +1,28 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { offeredVersions } from "../../src/build/offer.ts";
 import { readinessChecks } from "../../src/build/readiness.ts";
 import { createApp } from "../../src/http/app.ts";
-import type { TrustedProxies } from "../../src/http/proxies.ts";
+import { createDoor, type DoorOptions } from "../../src/http/door.ts";
 import { LayoutHistory } from "../../src/layout/history.ts";
 import { LayoutListing } from "../../src/layout/listing.ts";
 import { type House, type HouseOptions, openHouse } from "./app.ts";
 
-export interface ServerOptions extends HouseOptions {
-  trustedProxies?: TrustedProxies;
-  rawAddresses?: boolean;
-}
+export type ServerOptions = HouseOptions & Partial<DoorOptions>;
+
+/** A door that stands open, so that a test is about what it is about. */
+const open: DoorOptions = {
+  trustedProxies: 0,
+  requireKey: "none",
+  rateRequests: 0,
+  rateBuilds: 0,
+  connections: 0,
+  connectionsPerClient: 0,
+  hstsSeconds: 0,
+  rawAddresses: false,
+};
 
 export interface TestServer {
   house: House;
@@ -28,17 +36,18 @@ export interface TestServer {
 export async function openServer(options: ServerOptions = {}): Promise<TestServer> {
   const house = openHouse(options);
   const { service, artifacts, builds, library, versions, catalog, stats } = house;
-  const { synced } = house;
+  const { synced, keys, audit } = house;
   const history = new LayoutHistory(library.directory, synced);
   const listing = new LayoutListing(library);
   const lines: string[] = [];
+  const logger = pino({ level: "debug" }, { write: (line) => lines.push(line) });
+  const door = createDoor({ ...open, ...options }, { keys, audit, logger, secret: Buffer.from("secret") });
+  onTestFinished(() => door.close());
   const app = createApp({
-    logger: pino({ level: "debug" }, { write: (line) => lines.push(line) }),
-    trustedProxies: options.trustedProxies ?? 0,
-    legacy: {
-      service,
-      requester: { secret: Buffer.from("secret"), rawAddresses: options.rawAddresses ?? false },
-    },
+    logger,
+    door,
+    legacy: { service, audit },
+    admin: { builds, audit, keys },
     artifacts: { find: (name) => artifacts.find(name), sha256: (name) => builds.artifact(name)?.sha256 },
     layouts: {
       read: (name) => library.read(name),
@@ -50,7 +59,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     stats,
     health: { checks: readinessChecks(builds, catalog) },
   });
-  const server = createServer(app.callback());
+  const server = door.createServer(app.callback());
   server.listen(0);
   await once(server, "listening");
   onTestFinished(async () => {

@@ -1,5 +1,8 @@
 import type Router from "@koa/router";
 
+/** Asked every few seconds by whatever watches the server: of no interest in a log, free of charge, and for everybody. */
+export const healthPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+
 /** What must be there to build; each check says what is missing, or nothing. */
 export interface HealthParts {
   checks: Record<string, () => Promise<string | undefined>>;

@@ -1,12 +1,15 @@
 import type Router from "@koa/router";
+import type { Logger } from "pino";
 import type { BuildAnswer, BuildService } from "../../build/service.ts";
+import type { AuditLog } from "../../store/audit.ts";
 import { readBody } from "../body.ts";
+import { callerOf } from "../callers.ts";
 import { LargeBodies } from "../largeBodies.ts";
-import { identifyRequester, type RequesterOptions } from "../requester.ts";
+import { limitBuilds, type Rates } from "../rates.ts";
 
 export interface LegacyParts {
   service: Pick<BuildService, "build">;
-  requester: RequesterOptions;
+  audit: Pick<AuditLog, "add">;
 }
 
 /** Bytes; the predecessor's limit. */
@@ -16,18 +19,30 @@ const bodyLimit = 10 * 1024 * 1024;
 const largeAtOnce = 4;
 
 /** `POST /` and `POST /download.php`: waits for the build and names the zip. A build that fails is a 200, too. */
-export function legacyRoutes(router: Router, { service, requester }: LegacyParts): void {
+export function legacyRoutes(router: Router, { service, audit }: LegacyParts, rates: Rates): void {
   const largeBodies = new LargeBodies(largeAtOnce);
 
-  router.post(["/", "/download.php"], async (ctx) => {
+  router.post(["/", "/download.php"], limitBuilds(rates), async (ctx) => {
+    const caller = callerOf(ctx);
     const answer = await largeBodies.admit(ctx, async () => {
       const body = await readBody(ctx, bodyLimit);
-      return service.build(body, identifyRequester(ctx.ip, ctx.get("User-Agent"), requester));
+      return service.build(body, caller.requester);
     });
+    ctx.state.built = !answer.cached;
+    if (!answer.cached) record(ctx.state.logger, audit, caller.name, answer.fileName);
     ctx.state.logger.info({ key: answer.key, cached: answer.cached, success: answer.success }, "answered");
     ctx.set("Cache-Control", "no-store");
     ctx.body = present(answer);
   });
+}
+
+/** That a build cannot be written down must not cost anybody their firmware. */
+function record(logger: Logger, audit: LegacyParts["audit"], who: string, what: string): void {
+  try {
+    audit.add({ event: "build", who, what });
+  } catch (error) {
+    logger.error({ err: error }, "a build cannot be written to the audit log");
+  }
 }
 
 /** The first two members are those of the predecessor; the others disturb no client. */

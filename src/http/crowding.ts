@@ -1,0 +1,32 @@
+import type { Middleware } from "koa";
+import { Problem } from "../errors.ts";
+import { callerOf } from "./callers.ts";
+import type { Refusals } from "./refusals.ts";
+
+/**
+ * Bounds how many requests of one caller are under way at once. Connections alone do not: a proxy's are everybody's, and one
+ * connection can hold many requests.
+ * @param most 0: no limit
+ */
+export function limitCrowds(most: number, refusals: Pick<Refusals, "note">): Middleware {
+  const inside = new Map<string, number>();
+  return async (ctx, next) => {
+    const { requester, name } = callerOf(ctx);
+    const { client } = requester;
+    const count = (inside.get(client) ?? 0) + 1;
+    if (most > 0 && count > most) {
+      refusals.note("rate-limited", name, `more than ${most} requests at once`);
+      throw new Problem("rate-limited", `${most} requests from here are under way already`, {
+        retryAfter: 1,
+      });
+    }
+    inside.set(client, count);
+    try {
+      await next();
+    } finally {
+      const left = (inside.get(client) ?? 0) - 1;
+      if (left > 0) inside.set(client, left);
+      else inside.delete(client);
+    }
+  };
+}

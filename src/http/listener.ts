@@ -1,0 +1,93 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { Socket } from "node:net";
+import { networkOf } from "./addresses.ts";
+
+export interface ConnectionLimits {
+  /** Open at once; 0: no limit. */
+  most: number;
+  /** Of one client; 0: no limit. */
+  perClient: number;
+  /** Those of proxies are everybody's, and only count in all. */
+  isProxy(address: string): boolean;
+  /** Is told of each connection that was refused. */
+  onRefused(address: string, why: string): void;
+}
+
+/** Milliseconds. */
+export interface Patience {
+  /** For the headers of a request, from the connection on. */
+  headers: number;
+  /** For a request with its body. */
+  request: number;
+  /** For the next request on a connection. */
+  next: number;
+  /** For a client to take any of what waits to be sent to it. */
+  reading: number;
+  /** Between two looks at who is late with headers and bodies. */
+  interval: number;
+}
+
+const usual: Patience = { headers: 20_000, request: 120_000, next: 65_000, reading: 60_000, interval: 5_000 };
+
+/**
+ * A server that slow and greedy clients cannot wear down. Receiving a request has its time, and so has the client who is sent
+ * something. Answering has none: a build takes minutes, in which nothing passes either way, and a stream may be silent.
+ */
+export function createListener(
+  answer: RequestListener,
+  limits: ConnectionLimits,
+  patience: Patience = usual,
+): Server {
+  const server = createServer(
+    {
+      headersTimeout: patience.headers,
+      requestTimeout: patience.request,
+      keepAliveTimeout: patience.next,
+      connectionsCheckingInterval: patience.interval,
+      maxHeaderSize: 16 * 1024,
+    },
+    answer,
+  );
+  server.maxHeadersCount = 100;
+  if (limits.most > 0) server.maxConnections = limits.most;
+  server.on("drop", (refused) => limits.onRefused(refused?.remoteAddress ?? "", "too many connections"));
+  boundClients(server, limits);
+  endStalled(server, patience.reading);
+  return server;
+}
+
+function boundClients(server: Server, { perClient, isProxy, onRefused }: ConnectionLimits): void {
+  const open = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    if (perClient === 0 || isProxy(address)) return;
+    const client = networkOf(address);
+    const count = (open.get(client) ?? 0) + 1;
+    open.set(client, count);
+    socket.once("close", () => {
+      const left = (open.get(client) ?? 0) - 1;
+      if (left > 0) open.set(client, left);
+      else open.delete(client);
+    });
+    if (count <= perClient) return;
+    onRefused(address, `more than ${perClient} connections`);
+    socket.destroy();
+  });
+}
+
+/** A connection on which nothing moves ends, unless an answer is still being made and nothing of it waits for the client. */
+function endStalled(server: Server, reading: number): void {
+  const answering = new Map<Socket, number>();
+  server.on("request", ({ socket }, response) => {
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    response.once("close", () => {
+      const left = (answering.get(socket) ?? 0) - 1;
+      if (left > 0) answering.set(socket, left);
+      else answering.delete(socket);
+    });
+  });
+  server.setTimeout(reading, (socket: Socket) => {
+    if (answering.has(socket) && socket.writableLength === 0) socket.setTimeout(reading);
+    else socket.destroy();
+  });
+}

@@ -1,0 +1,134 @@
+import type { Context, Middleware } from "koa";
+import { Problem } from "../errors.ts";
+import { callerOf } from "./callers.ts";
+import type { Refusals } from "./refusals.ts";
+import { healthPaths } from "./routes/health.ts";
+
+/** Callers remembered; some 100 bytes each. Who is forgotten, because so many others came since, has a full budget again. */
+const mostCallers = 50_000;
+
+interface Bucket {
+  /** What was left at `at`. */
+  tokens: number;
+  /** Seconds. */
+  at: number;
+}
+
+/**
+ * So much for each caller in a time, as a token bucket: all of it at once, or evenly, or anything between. Libraries for this
+ * count in fixed windows (twice as much passes around their edges), and keep a timer for each caller, without bound.
+ */
+export class Budget {
+  /** Of a caller, when nothing was taken for `seconds`. */
+  readonly quota: number;
+  readonly seconds: number;
+  readonly #clock: () => number;
+  /** Least recently used first. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  /**
+   * @param quota 0: no limit
+   * @param clock seconds, from any point on
+   */
+  constructor(quota: number, seconds: number, clock = () => performance.now() / 1000) {
+    this.quota = quota;
+    this.seconds = seconds;
+    this.#clock = clock;
+  }
+
+  /** Takes one, if there is one; says how many seconds it is until there is one where there was none. */
+  take(caller: string): number {
+    if (this.quota === 0) return 0;
+    const bucket = this.#bucket(caller);
+    if (bucket.tokens < 1) return (1 - bucket.tokens) * (this.seconds / this.quota);
+    bucket.tokens--;
+    return 0;
+  }
+
+  giveBack(caller: string): void {
+    if (this.quota === 0) return;
+    const bucket = this.#bucket(caller);
+    bucket.tokens = Math.min(this.quota, bucket.tokens + 1);
+  }
+
+  /** How many are left, and in how many seconds it is the whole quota again. */
+  left(caller: string): { tokens: number; seconds: number } {
+    const { tokens } = this.#bucket(caller);
+    return {
+      tokens: Math.floor(tokens),
+      seconds: Math.ceil((this.quota - tokens) * (this.seconds / this.quota)),
+    };
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  #bucket(caller: string): Bucket {
+    const now = this.#clock();
+    const { tokens, at } = this.#buckets.get(caller) ?? { tokens: this.quota, at: now };
+    const bucket = {
+      tokens: Math.min(this.quota, tokens + (now - at) * (this.quota / this.seconds)),
+      at: now,
+    };
+    this.#buckets.delete(caller);
+    this.#buckets.set(caller, bucket);
+    const [oldest] = this.#buckets.keys();
+    if (this.#buckets.size > mostCallers && oldest !== undefined) this.#buckets.delete(oldest);
+    return bucket;
+  }
+}
+
+/** What may be asked for, and whom refusals are told to. */
+export interface Rates {
+  /** Every request, but for those about health. */
+  requests: Budget;
+  /** Builds that run: one that is answered from the cache, or is refused, is given back. */
+  builds: Budget;
+  refusals: Pick<Refusals, "note">;
+}
+
+export function limitRequests({ requests, refusals }: Rates): Middleware {
+  return (ctx, next) => {
+    if (healthPaths.has(ctx.path)) return next();
+    spend(ctx, "requests", requests, refusals);
+    tell(ctx, "requests", requests);
+    return next();
+  };
+}
+
+/** For the routes that build: they set `ctx.state.built` when the answer took a run of its own. */
+export function limitBuilds({ builds, refusals }: Rates): Middleware {
+  return async (ctx, next) => {
+    try {
+      spend(ctx, "builds", builds, refusals);
+      try {
+        await next();
+      } finally {
+        if (!ctx.state.built) builds.giveBack(callerOf(ctx).requester.client);
+      }
+    } finally {
+      tell(ctx, "builds", builds);
+    }
+  };
+}
+
+function spend(ctx: Context, what: "requests" | "builds", budget: Budget, refusals: Rates["refusals"]): void {
+  const { requester, name } = callerOf(ctx);
+  const wait = budget.take(requester.client);
+  if (wait === 0) return;
+  tell(ctx, what, budget);
+  refusals.note("rate-limited", name, `${what}: ${ctx.method} ${ctx.path}`);
+  const retryAfter = Math.ceil(wait);
+  throw new Problem("rate-limited", `too many ${what} from here; try again in ${retryAfter} s`, {
+    retryAfter,
+  });
+}
+
+/** As the IETF's draft on RateLimit header fields has it: quota and window in seconds; what is left, and till when. */
+function tell(ctx: Context, what: string, budget: Budget): void {
+  if (budget.quota === 0) return;
+  const { tokens, seconds } = budget.left(callerOf(ctx).requester.client);
+  ctx.append("RateLimit-Policy", `"${what}";q=${budget.quota};w=${budget.seconds}`);
+  ctx.append("RateLimit", `"${what}";r=${tokens};t=${seconds}`);
+}
