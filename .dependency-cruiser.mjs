@@ -3,8 +3,9 @@
  * type-only imports count too.
  */
 const floors = [
-  ["^src/(main|serve)\\.ts$"],
+  ["^src/(main|serve|diagnose)\\.ts$"],
   ["^src/http/", "^src/cli/"],
+  ["^src/doctor/"],
   ["^src/build/"],
   ["^src/firmware/", "^src/runner/", "^src/store/"],
   ["^src/spec/"],
@@ -32,7 +33,7 @@ const strays = [
 
 /** A package and the one place that may know of it; the root makes the daemon's client and hands it in. */
 const owned = [
-  ["dockerode", "^src/(runner/|serve\\.ts$)"],
+  ["dockerode", "^src/(runner/|(serve|diagnose)\\.ts$)"],
   ["koa", "^src/http/"],
   ["@koa", "^src/http/"],
   ["better-sqlite3", "^src/store/"],
@@ -58,7 +59,7 @@ export default {
       name: "configuration-at-the-top",
       comment: "Everybody else is handed the values it needs.",
       severity: "error",
-      from: { path: everywhere, pathNot: ["^src/(main|serve)\\.ts$", "^src/cli/"] },
+      from: { path: everywhere, pathNot: ["^src/(main|serve|diagnose)\\.ts$", "^src/cli/"] },
       to: { path: "^src/config\\.ts$" },
     },
     {

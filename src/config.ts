@@ -104,6 +104,12 @@ const settings = {
     "store client addresses as they are, not as a keyed hash",
     "false",
   ),
+  startChecks: oneOf(
+    "KIISRV_START_CHECKS",
+    "what a server checks when it has started: as kiisrv doctor, as with --quick (no container), nothing",
+    "full",
+    ["full", "quick", "none"],
+  ),
   logLevel: oneOf("KIISRV_LOG_LEVEL", "least severe messages to log", "info", [
     "trace",
     "debug",

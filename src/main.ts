@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { buffer } from "node:stream/consumers";
 import { dispatch } from "./cli/dispatch.ts";
+import { doctor } from "./cli/doctor.ts";
 import { layouts } from "./cli/layouts.ts";
 import { plan } from "./cli/plan.ts";
 import { serve } from "./cli/serve.ts";
@@ -11,7 +12,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await dispatch(process.argv.slice(2), [serve(() => import("./serve.ts")), plan, layouts], {
+const commands = [serve(() => import("./serve.ts")), plan, layouts, doctor(() => import("./diagnose.ts"))];
+process.exitCode = await dispatch(process.argv.slice(2), commands, {
   environment: process.env,
   input: () => buffer(process.stdin),
   output: (line) => process.stdout.write(`${line}\n`),

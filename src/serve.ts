@@ -11,7 +11,9 @@ import { FairQueue } from "./build/queue.ts";
 import { readinessChecks } from "./build/readiness.ts";
 import { Retention } from "./build/retention.ts";
 import { BuildService } from "./build/service.ts";
-import type { Config } from "./config.ts";
+import { type Config, configVariables } from "./config.ts";
+import { diagnose } from "./diagnose.ts";
+import { Checkup } from "./doctor/checkup.ts";
 import { families } from "./firmware/families.ts";
 import { createApp } from "./http/app.ts";
 import { createDoor } from "./http/door.ts";
@@ -95,13 +97,28 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     catalog,
     limits: config.limits,
   });
-  const { concurrency, queueLength: length, queuePerClient: perClient } = config;
+  const { concurrency, queueLength: length, queuePerClient: perClient, startChecks } = config;
   const queue = new FairQueue({ concurrency, length, perClient });
   const service = new BuildService({ planner, catalog, queue, runner, builds, artifacts, stats, logger });
 
   const { keys, audit } = store;
   const door = createDoor(config, { keys, audit, secret, logger });
   held.push(() => door.close());
+  const checkup = new Checkup({
+    look: (whole, signal) =>
+      diagnose(
+        {
+          config: { ...config, port },
+          mistakes: [],
+          known: configVariables(),
+          environment: process.env,
+          rehearse: whole,
+          thorough: false,
+        },
+        signal,
+      ),
+    logger,
+  });
   const app = createApp({
     logger,
     door,
@@ -116,13 +133,16 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
-    health: { checks: readinessChecks(builds, catalog) },
+    health: { checks: readinessChecks(builds, catalog), problems: () => checkup.problems() },
   });
   const server = door.createServer(app.callback());
   const port = await listen(server, config);
   server.on("error", (error) => logger.error({ err: error }, "a connection cannot be accepted"));
   logger.info({ host: config.host, port, concurrency, instance }, "listening");
-  void service.recover();
+  // Recovery clears directories away that no build owns: what is checked must come after.
+  void service.recover().then(async () => {
+    if (startChecks !== "none") await checkup.start(startChecks === "full");
+  });
   const retention = new Retention({ artifacts, builds, logger }, config.keepMiB * 1024 * 1024);
   void retention.start();
   const stopping = new AbortController();
@@ -134,7 +154,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
       stopping.abort();
       retention.stop();
       const closed = new Promise((resolve) => server.close(resolve));
-      const cleared = runner.close();
+      const cleared = Promise.all([runner.close(), checkup.stop()]);
       await service.stop(config.graceSeconds * 1000);
       await Promise.race([cleared, sleep(clearTime, undefined, { ref: false })]);
       await disconnect(server, closed);

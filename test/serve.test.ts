@@ -25,6 +25,7 @@ afterEach(() => {
 
 function configure(directory: string, more: Record<string, string> = {}): Config {
   return readConfig({
+    KIISRV_START_CHECKS: "none",
     KIISRV_PORT: "0",
     KIISRV_DATA: join(directory, "data"),
     KIISRV_TMP_CONFIG: join(directory, "tmp_config"),

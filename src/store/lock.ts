@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import SQLite from "better-sqlite3";
 import { errorCode } from "./faults.ts";
@@ -36,4 +37,23 @@ export function lockDirectory(
       held.close();
     },
   };
+}
+
+/**
+ * Whether a process holds a directory, this one counted. Asks by reading, for a moment: in that moment nobody can take it.
+ * @throws Error of SQLite when its lock cannot be asked
+ */
+export function isHeld(directory: string): boolean {
+  const file = join(directory, "lock.db");
+  if (!existsSync(file)) return false;
+  const database = new SQLite(file, { readonly: true, timeout: 0 });
+  try {
+    database.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return false;
+  } catch (error) {
+    if (errorCode(error).startsWith("SQLITE_BUSY")) return true;
+    throw error;
+  } finally {
+    database.close();
+  }
 }

@@ -138,8 +138,17 @@ describe("health", () => {
     const { url } = await openServer();
     const { status, body, headers } = await request(url).get("/readyz");
     expect(status).toBe(200);
-    expect(body).toEqual({ status: "ready", checks: { database: "ok", daemon: "ok", images: "ok" } });
+    const checks = { database: "ok", daemon: "ok", images: "ok" };
+    expect(body).toEqual({ status: "ready", checks, problems: null });
     expect(headers["cache-control"]).toBe("no-store");
+  });
+
+  test("what is known to be wrong is told, and is no reason not to build", async () => {
+    const problems = [{ id: "machine.git", title: "git is there", status: "fail" as const }];
+    const { url } = await openServer({ problems });
+    const { status, body } = await request(url).get("/readyz");
+    expect(status).toBe(200);
+    expect(body.problems).toEqual(problems);
   });
 
   test("a daemon that went away is named, and seen when it is back", async () => {
@@ -153,6 +162,7 @@ describe("health", () => {
     expect(body).toEqual({
       status: "not ready",
       checks: { database: "ok", daemon: daemonAway().message, images: "ok" },
+      problems: null,
       error: daemonAway().message,
     });
     house.runner.installed = images;

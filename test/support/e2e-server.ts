@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import Docker from "dockerode";
-import { expect, onTestFinished } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { openConfig } from "../../src/store/versions.ts";
 import { bases, body, demoDocument } from "./documents.ts";
 import { type Answer, download, post } from "./e2e-client.ts";
@@ -91,6 +91,8 @@ export class ServerProcess {
       KIISRV_ARTIFACTS: artifacts,
       // Tests count containers; those about the ones that wait turn them on.
       KIISRV_WARM: "0",
+      // Likewise: what is checked at start takes a container and directories, too.
+      KIISRV_START_CHECKS: "none",
       // Tests ask often; the one about budgets sets them.
       KIISRV_RATE_REQUESTS: "0",
       KIISRV_RATE_BUILDS: "0",
@@ -164,6 +166,10 @@ export class ServerProcess {
 
   /** Fails if a build left anything behind, or the server does not answer any more. */
   async expectTidy(): Promise<void> {
+    await vi.waitFor(() => this.#expectTidy(), { timeout: 10_000 });
+  }
+
+  async #expectTidy(): Promise<void> {
     const { tmpConfig, tmpBuilds } = this.directories;
     const [containers, inputs, outputs, artifacts] = await Promise.all([
       containersOf(this.instance, this.daemon),

@@ -4,13 +4,14 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { offeredVersions } from "../../src/build/offer.ts";
 import { readinessChecks } from "../../src/build/readiness.ts";
+import type { KnownProblem } from "../../src/doctor/checkup.ts";
 import { createApp } from "../../src/http/app.ts";
 import { createDoor, type DoorOptions } from "../../src/http/door.ts";
 import { LayoutHistory } from "../../src/layout/history.ts";
 import { LayoutListing } from "../../src/layout/listing.ts";
 import { type House, type HouseOptions, openHouse } from "./app.ts";
 
-export type ServerOptions = HouseOptions & Partial<DoorOptions>;
+export type ServerOptions = HouseOptions & Partial<DoorOptions> & { problems?: KnownProblem[] };
 
 /** A door that stands open, so that a test is about what it is about. */
 const open: DoorOptions = {
@@ -57,7 +58,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
-    health: { checks: readinessChecks(builds, catalog) },
+    health: { checks: readinessChecks(builds, catalog), problems: () => options.problems ?? null },
   });
   const server = door.createServer(app.callback());
   server.listen(0);

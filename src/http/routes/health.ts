@@ -6,10 +6,12 @@ export const healthPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 /** What must be there to build; each check says what is missing, or nothing. */
 export interface HealthParts {
   checks: Record<string, () => Promise<string | undefined>>;
+  /** What is known to be wrong with the installation, at once and for everybody to see; null: nothing is known yet. */
+  problems(): readonly { id: string; title: string; status: string }[] | null;
 }
 
 /** `GET /healthz`: the process answers. `GET /readyz`: it could build; 503 says what is missing. */
-export function healthRoutes(router: Router, { checks }: HealthParts): void {
+export function healthRoutes(router: Router, { checks, problems }: HealthParts): void {
   router.get("/healthz", (ctx) => {
     ctx.set("Cache-Control", "no-store");
     ctx.body = { status: "alive" };
@@ -26,6 +28,7 @@ export function healthRoutes(router: Router, { checks }: HealthParts): void {
     ctx.body = {
       status: ready ? "ready" : "not ready",
       checks: Object.fromEntries(results),
+      problems: problems(),
       ...(ready ? {} : { error: missing.join("; ") }),
     };
   });

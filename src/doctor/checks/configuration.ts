@@ -1,0 +1,106 @@
+import { type Check, check, fail, ok, warn } from "../check.ts";
+import { abridge, shellWord } from "../text.ts";
+
+/** What the compose files read, and the server never sees. */
+const composeVariables =
+  /^KIISRV_(IMAGE|MEMORY|CPUS|SITE|DEFAULT_SITE|PROTOCOLS|ACME|TLS|HTTPS?_PORT|UPSTREAM|PROXY_.*)$/;
+
+/** Variables of before, each with what to write instead. */
+const deprecated: Readonly<Record<string, string>> = {
+  KIISRV_TRUST_PROXY: "KIISRV_TRUSTED_PROXIES=1",
+};
+
+export const configuration: Check[] = [
+  check({
+    id: "configuration.values",
+    title: "every variable can be read",
+    why: "With a value it cannot read the server does not start.",
+    needs: ["configuration"],
+    judge({ configuration: { mistakes, known } }) {
+      if (mistakes.length === 0) return ok(`${known.length} variables, all can be read`);
+      const found = mistakes.map(({ label, message }) => `${label}: ${message}`);
+      const lines = mistakes.map(({ variable, fallback }) => `${variable}=${shellWord(fallback)}`);
+      return fail(found.join("; "), `Set them again; the defaults are:\n${lines.join("\n")}`);
+    },
+  }),
+  check({
+    id: "configuration.unknown",
+    title: "no variable is misspelt",
+    why: "A variable that means nothing has no effect: the default counts instead.",
+    needs: ["configuration"],
+    judge({ configuration: { set, known } }) {
+      const unknown = set.filter(
+        (name) => /^(KIISRV_|HOST_TMP_)/.test(name) && !known.includes(name) && !composeVariables.test(name),
+      );
+      if (unknown.length === 0) return ok("every KIISRV_* variable that is set means something");
+      const mends = unknown.map((name) => {
+        const near = nearest(name, known);
+        return near === undefined ? `unset ${shellWord(name)}` : `rename ${name} to ${near}`;
+      });
+      return warn(`set, but unknown: ${abridge(unknown)}`, mends.map((mend) => mend).join("\n"));
+    },
+  }),
+  check({
+    id: "configuration.deprecated",
+    title: "no variable of an older release is used",
+    why: "It still works; some release will be the last in which it does.",
+    needs: ["configuration"],
+    judge({ configuration: { set } }) {
+      const old = set.filter((name) => Object.hasOwn(deprecated, name));
+      if (old.length === 0) return ok("none is");
+      return warn(`set: ${old.join(", ")}`, old.map((name) => `${name} -> ${deprecated[name]}`).join("\n"));
+    },
+  }),
+  check({
+    id: "configuration.directories",
+    title: "each directory has a purpose of its own",
+    why: "Builds write into the outputs' directory; what else lies there could be taken for theirs, or the other way round.",
+    needs: ["configuration"],
+    judge({ configuration: { settings } }) {
+      const { tmpConfig, tmpBuilds, data, layouts } = settings;
+      const named = {
+        KIISRV_TMP_CONFIG: tmpConfig,
+        KIISRV_TMP_BUILDS: tmpBuilds,
+        KIISRV_DATA: data,
+        KIISRV_LAYOUTS: layouts,
+      };
+      const twice = Object.entries(named).filter(
+        ([, path]) => Object.values(named).filter((one) => one === path).length > 1,
+      );
+      if (twice.length === 0) return ok("inputs, outputs, data and layouts lie apart");
+      return fail(
+        `the same directory: ${twice.map(([name, path]) => `${name}=${path}`).join(", ")}`,
+        twice
+          .map(
+            ([name, path]) => `${name}=${shellWord(`${path}/${name.toLowerCase().replace("kiisrv_", "")}`)}`,
+          )
+          .join("\n"),
+      );
+    },
+  }),
+];
+
+/** The known name that a misspelt one most likely means: a few letters off, or the same words in another form. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.slice(0, 64), candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 5))
+    ? best.candidate
+    : undefined;
+}
+
+/** How many letters must be put in, taken out or replaced to make one word of the other (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (const [row, letter] of [...a].entries()) {
+    const line = [row + 1];
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = (above[column - 1] ?? 0) + Number(letter !== b[column - 1]);
+      line.push(Math.min(replaced, (above[column] ?? 0) + 1, (line[column - 1] ?? 0) + 1));
+    }
+    above = line;
+  }
+  return above[b.length] ?? 0;
+}

@@ -1,0 +1,57 @@
+import { families } from "../../firmware/families.ts";
+import { findFamily } from "../../firmware/family.ts";
+import { type Check, check, fail, ok, skip, warn } from "../check.ts";
+import { abridge, shellWord } from "../text.ts";
+
+const sync = "kiisrv layouts sync   (without internet: --from BUNDLE, a git bundle or directory)";
+
+export const layouts: Check[] = [
+  check({
+    id: "layouts.library",
+    title: "the layout library can be read",
+    why: "Clients begin with a layout of it, and every build needs its board's base layout.",
+    needs: ["layouts", "configuration", "process"],
+    judge({ layouts: { error, listed }, configuration: { settings }, process: { uid } }) {
+      if (error !== null)
+        return fail(
+          error,
+          `sudo chown -R ${uid} ${shellWord(settings.layouts)} && sudo chmod -R u+rX ${shellWord(settings.layouts)}`,
+        );
+      if (listed.length === 0) return warn(`no layout in ${settings.layouts}, and none synced`, sync);
+      return ok(`${listed.length} layouts`);
+    },
+  }),
+  check({
+    id: "layouts.valid",
+    title: "every layout is one",
+    why: "A broken base layout makes every build of its board fail; any other is refused by clients.",
+    needs: ["layouts", "configuration"],
+    judge({ layouts: { listed }, configuration: { settings } }) {
+      const broken = listed.flatMap((layout) => ("error" in layout ? [layout] : []));
+      if (broken.length === 0) return ok("all can be read");
+      const found = broken.map(({ name, error }) => `${name}.json: ${error}`);
+      const files = broken.map(({ name }) => `mv ${shellWord(`${settings.layouts}/${name}.json`)} /tmp`);
+      return fail(
+        abridge(found),
+        `repair them, or take them out:\n${abridge(files).replaceAll(", ", "\n")}\nsynced ones: kiisrv layouts sync`,
+      );
+    },
+  }),
+  check({
+    id: "layouts.boards",
+    title: "every family that can be built has layouts",
+    why: "Without the base layouts of its boards an image has nothing to build: every request says that the base layout is missing.",
+    needs: ["layouts", "images"],
+    judge({ layouts: { listed }, images }) {
+      const installed = new Set(images.map(({ labels }) => labels["kiisrv.family"] ?? "kiibohd"));
+      if (installed.size === 0) return skip("there is no image");
+      const boards = listed.flatMap((layout) =>
+        "error" in layout ? [] : [layout.board ?? layout.name.split("-")[0] ?? ""],
+      );
+      const served = new Set(boards.map((board) => findFamily(families, board)?.name));
+      const without = [...installed].filter((family) => !served.has(family));
+      if (without.length === 0) return ok([...installed].map((one) => one).join(", "));
+      return warn(`no layout of a board of: ${without.join(", ")}`, sync);
+    },
+  }),
+];
