@@ -6,7 +6,7 @@ const floors = [
   ["^src/(main|serve|diagnose)\\.ts$"],
   ["^src/http/", "^src/cli/"],
   ["^src/doctor/"],
-  ["^src/build/"],
+  ["^src/build/", "^src/backup/"],
   ["^src/firmware/", "^src/runner/", "^src/store/"],
   ["^src/spec/"],
   ["^src/layout/"],
@@ -39,6 +39,7 @@ const owned = [
   ["better-sqlite3", "^src/store/"],
   ["simple-git", "^src/layout/"],
   ["archiver", "^src/build/package\\.ts$"],
+  ["tar-stream", "^src/(backup|bundle)/"],
 ];
 
 const owners = owned.map(([name, place]) => ({

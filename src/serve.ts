@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
 import { type Logger, pino } from "pino";
+import { settle } from "./backup/swap.ts";
 import { ImageCatalog } from "./build/catalog.ts";
 import { offeredVersions } from "./build/offer.ts";
 import { Planner } from "./build/planner.ts";
@@ -61,6 +62,7 @@ export async function start(config: Config, logger: Logger): Promise<RunningServ
   const lock = lockDirectory(config.data);
   const held: Held = [() => lock.release()];
   try {
+    await settle(config.data);
     return await assemble(config, logger, held);
   } catch (error) {
     giveBack(held);

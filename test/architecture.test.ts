@@ -48,6 +48,7 @@ describe("the rules", () => {
     ["only-downwards: ^src/runner/", "runner/a.ts", 'import "../build/b.ts";', "build/b.ts"],
     ["only-downwards: ^src/store/", "store/a.ts", 'import "../firmware/b.ts";', "firmware/b.ts"],
     ["only-downwards: ^src/build/", "build/a.ts", 'import type { b } from "../http/b.ts";', "http/b.ts"],
+    ["only-downwards: ^src/backup/", "backup/a.ts", 'import "../build/b.ts";', "build/b.ts"],
     ["only-downwards: ^src/http/", "http/a.ts", 'import "../cli/b.ts";', "cli/b.ts"],
     ["only-downwards: ^src/cli/", "cli/a.ts", 'import "../main.ts";', "main.ts"],
     ["no-circles", "layout/a.ts", 'import type { b } from "./b.ts";', "layout/b.ts"],
@@ -60,6 +61,7 @@ describe("the rules", () => {
     ["only-in-its-room: better-sqlite3", "build/a.ts", 'import "better-sqlite3";', "better-sqlite3"],
     ["only-in-its-room: simple-git", "http/a.ts", 'import "simple-git";', "simple-git"],
     ["only-in-its-room: archiver", "build/a.ts", 'import "archiver";', "archiver"],
+    ["only-in-its-room: tar-stream", "store/a.ts", 'import "tar-stream";', "tar-stream"],
   ];
 
   it.for(fixtures)("%s can be broken", { timeout: 60_000 }, async ([rule, from, text, to]) => {

@@ -45,7 +45,7 @@ export class ArtifactStore {
    */
   async publish(name: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredArtifact> {
     if (!namePattern.test(name)) throw new Error(`'${name}' is no name for an artifact`);
-    const path = join(this.#directory, `${temporary}${randomUUID()}`);
+    const path = unfinishedArtifact(this.#directory);
     return onStorage(async () => {
       try {
         const written = await write(path, content);
@@ -89,6 +89,11 @@ export class ArtifactStore {
     if (!namePattern.test(name)) throw new Error(`'${name}' is no name for an artifact`);
     await onStorage(() => rm(join(this.#directory, name), { force: true }));
   }
+}
+
+/** A path in a directory of artifacts for one that is not whole yet: whatever has such a name is swept away at start. */
+export function unfinishedArtifact(directory: string): string {
+  return join(directory, `${temporary}${randomUUID()}`);
 }
 
 async function write(path: string, content: Uint8Array | AsyncIterable<Uint8Array>) {

@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import type { ArtifactStore } from "../store/artifacts.ts";
+import { lockDirectory } from "../store/lock.ts";
+import { ownerOf } from "./ownership.ts";
+import { placeLayouts } from "./ownLayouts.ts";
+import { Preparation } from "./preparation.ts";
+import { asidePrefix, isState, preparationName, putInForce, settle } from "./swap.ts";
+import { unpackBackup } from "./unpack.ts";
+
+export interface RestoreOrder {
+  /** Directory of the databases; need not be there. */
+  data: string;
+  /** Directory of the operator's own layouts; likewise. */
+  layouts: string;
+  /** Directory of the artifacts; likewise. */
+  artifactDirectory: string;
+  artifacts: ArtifactStore;
+  /** Whether it may take the place of what is there. */
+  replace: boolean;
+  signal: AbortSignal;
+  onProgress(line: string): void;
+}
+
+export interface RestoreSummary {
+  /** When the backup was made, UTC. */
+  created: string;
+  builds: number;
+  /** Builds' artifacts that are here now, from the backup or from before. */
+  artifacts: number;
+  /** Those that are not: their builds run again when somebody asks for them. */
+  missing: number;
+  /** Where the state before is kept; undefined when there was none. */
+  aside: string | undefined;
+}
+
+/**
+ * Restores a backup: unpacks it beside what is there, checks all of it, and only then puts it in force, in one step. Until
+ * then, and whenever anything fails, what is there stays as it is.
+ * @throws Error for the operator
+ */
+export async function restore(source: Readable, order: RestoreOrder): Promise<RestoreSummary> {
+  const { data, artifactDirectory } = order;
+  await mkdir(data, { recursive: true });
+  await mkdir(artifactDirectory, { recursive: true });
+  const lock = lockDirectory(data, `a server uses ${data}; stop it first`);
+  try {
+    await settle(data);
+    await order.artifacts.sweep();
+    await assertReplaceable(order);
+    return await unpackAndReplace(source, order);
+  } finally {
+    lock.release();
+  }
+}
+
+async function assertReplaceable({ data, replace }: RestoreOrder): Promise<void> {
+  const state = (await readdir(data)).filter((name) => isState(name) && !name.includes("-"));
+  if (replace || state.length === 0) return;
+  throw new Error(`${data} holds ${state.join(", ")}; --force moves them aside`);
+}
+
+async function unpackAndReplace(source: Readable, order: RestoreOrder): Promise<RestoreSummary> {
+  const { data, signal, onProgress } = order;
+  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const owner = await ownerOf(data);
+  const preparation = new Preparation({ ...order, root: join(data, preparationName(stamp)), owner });
+  try {
+    onProgress("unpacking and checking");
+    const manifest = await unpackBackup(source, signal, (path) => preparation.placeFor(path));
+    const counts = await preparation.complete(manifest);
+    signal.throwIfAborted();
+    onProgress("putting it in force");
+    const aside = join(data, `${asidePrefix}${stamp}`);
+    await placeLayouts({ from: preparation.own, to: order.layouts, aside, owner });
+    await preparation.placeArtifacts();
+    await putInForce(data, preparation.state, stamp);
+    return { ...counts, created: manifest.created, aside: existsSync(aside) ? aside : undefined };
+  } finally {
+    await preparation.discard();
+  }
+}
