@@ -11,6 +11,8 @@ check() {
 check "Lint" npx --no-install biome check .
 check "Types" npx --no-install tsc -p .
 
+scripts/compose.sh
+
 step "Tests"
 KIISRV_TALLY=$(mktemp)
 export KIISRV_TALLY
