@@ -4,8 +4,8 @@ import { callerOf } from "./callers.ts";
 import type { Refusals } from "./refusals.ts";
 import { healthPaths } from "./routes/health.ts";
 
-/** Callers remembered; some 100 bytes each. Who is forgotten, because so many others came since, has a full budget again. */
-const mostCallers = 50_000;
+/** At least so many callers are remembered, at most twice as many. Who is forgotten has a full budget again. */
+const generation = 25_000;
 
 interface Bucket {
   /** What was left at `at`. */
@@ -23,8 +23,9 @@ export class Budget {
   readonly quota: number;
   readonly seconds: number;
   readonly #clock: () => number;
-  /** Least recently used first. */
-  readonly #buckets = new Map<string, Bucket>();
+  /** Of those who asked lately, and of those who did before: the old ones are forgotten all at once, which takes no search. */
+  #young = new Map<string, Bucket>();
+  #old = new Map<string, Bucket>();
 
   /**
    * @param quota 0: no limit
@@ -61,20 +62,19 @@ export class Budget {
   }
 
   get size(): number {
-    return this.#buckets.size;
+    return this.#young.size + this.#old.size;
   }
 
   #bucket(caller: string): Bucket {
     const now = this.#clock();
-    const { tokens, at } = this.#buckets.get(caller) ?? { tokens: this.quota, at: now };
-    const bucket = {
-      tokens: Math.min(this.quota, tokens + (now - at) * (this.quota / this.seconds)),
-      at: now,
-    };
-    this.#buckets.delete(caller);
-    this.#buckets.set(caller, bucket);
-    const [oldest] = this.#buckets.keys();
-    if (this.#buckets.size > mostCallers && oldest !== undefined) this.#buckets.delete(oldest);
+    const known = this.#young.get(caller) ?? this.#old.get(caller) ?? { tokens: this.quota, at: now };
+    const gained = (now - known.at) * (this.quota / this.seconds);
+    const bucket = { tokens: Math.min(this.quota, known.tokens + gained), at: now };
+    if (this.#young.size >= generation && !this.#young.has(caller)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(caller, bucket);
     return bucket;
   }
 }
@@ -100,14 +100,11 @@ export function limitRequests({ requests, refusals }: Rates): Middleware {
 /** For the routes that build: they set `ctx.state.built` when the answer took a run of its own. */
 export function limitBuilds({ builds, refusals }: Rates): Middleware {
   return async (ctx, next) => {
+    spend(ctx, "builds", builds, refusals);
     try {
-      spend(ctx, "builds", builds, refusals);
-      try {
-        await next();
-      } finally {
-        if (!ctx.state.built) builds.giveBack(callerOf(ctx).requester.client);
-      }
+      await next();
     } finally {
+      if (!ctx.state.built) builds.giveBack(callerOf(ctx).requester.client);
       tell(ctx, "builds", builds);
     }
   };
