@@ -3,10 +3,10 @@
  * type-only imports count too.
  */
 const floors = [
-  ["^src/(main|serve|diagnose)\\.ts$"],
+  ["^src/(main|serve|diagnose|bundling)\\.ts$"],
   ["^src/http/", "^src/cli/"],
   ["^src/doctor/"],
-  ["^src/build/", "^src/backup/"],
+  ["^src/build/", "^src/backup/", "^src/bundle/"],
   ["^src/firmware/", "^src/runner/", "^src/store/"],
   ["^src/spec/"],
   ["^src/layout/"],
@@ -33,7 +33,7 @@ const strays = [
 
 /** A package and the one place that may know of it; the root makes the daemon's client and hands it in. */
 const owned = [
-  ["dockerode", "^src/(runner/|(serve|diagnose)\\.ts$)"],
+  ["dockerode", "^src/(runner/|(serve|diagnose|bundling)\\.ts$|bundle/daemon\\.ts$)"],
   ["koa", "^src/http/"],
   ["@koa", "^src/http/"],
   ["better-sqlite3", "^src/store/"],
@@ -60,7 +60,7 @@ export default {
       name: "configuration-at-the-top",
       comment: "Everybody else is handed the values it needs.",
       severity: "error",
-      from: { path: everywhere, pathNot: ["^src/(main|serve|diagnose)\\.ts$", "^src/cli/"] },
+      from: { path: everywhere, pathNot: ["^src/(main|serve|diagnose|bundling)\\.ts$", "^src/cli/"] },
       to: { path: "^src/config\\.ts$" },
     },
     {

@@ -36,9 +36,9 @@ ENV NODE_ENV=production \
     KIISRV_DATA=/var/lib/kiisrv/data \
     KIISRV_TMP_CONFIG=/var/lib/kiisrv/tmp_config \
     KIISRV_TMP_BUILDS=/var/lib/kiisrv/tmp_builds
-COPY scripts/entrypoint.sh scripts/healthcheck.ts scripts/
+COPY scripts/entrypoint.sh scripts/healthcheck.ts scripts/load.sh scripts/
 COPY --from=modules /app/node_modules node_modules
-COPY package.json ./
+COPY package.json compose.prod.yaml ./
 COPY schema schema
 COPY layouts layouts
 COPY --from=build /app/dist dist
