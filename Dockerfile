@@ -37,6 +37,7 @@ ENV NODE_ENV=production \
     KIISRV_TMP_CONFIG=/var/lib/kiisrv/tmp_config \
     KIISRV_TMP_BUILDS=/var/lib/kiisrv/tmp_builds
 COPY scripts/entrypoint.sh scripts/healthcheck.ts scripts/load.sh scripts/
+COPY scripts/kiisrv.sh /usr/local/bin/kiisrv
 COPY --from=modules /app/node_modules node_modules
 COPY package.json compose.prod.yaml ./
 COPY schema schema

@@ -49,6 +49,7 @@ describe("the rules", () => {
     ["only-downwards: ^src/store/", "store/a.ts", 'import "../firmware/b.ts";', "firmware/b.ts"],
     ["only-downwards: ^src/build/", "build/a.ts", 'import type { b } from "../http/b.ts";', "http/b.ts"],
     ["only-downwards: ^src/backup/", "backup/a.ts", 'import "../build/b.ts";', "build/b.ts"],
+    ["only-downwards: ^src/doctor/", "doctor/a.ts", 'import "../cli/b.ts";', "cli/b.ts"],
     ["only-downwards: ^src/http/", "http/a.ts", 'import "../cli/b.ts";', "cli/b.ts"],
     ["only-downwards: ^src/cli/", "cli/a.ts", 'import "../main.ts";', "main.ts"],
     ["no-circles", "layout/a.ts", 'import type { b } from "./b.ts";', "layout/b.ts"],
