@@ -43,6 +43,7 @@ export async function loadBundle(options: LoadOptions): Promise<LoadReport> {
   const { into, daemon, progress, signal } = options;
   const { manifest, bytes, placed } = await check(options);
   suitable(manifest, await daemon.platform());
+  const place = await Place.open(into);
 
   const present = await daemon.chains();
   const missing = await absentImages(manifest, daemon);
@@ -54,7 +55,6 @@ export async function loadBundle(options: LoadOptions): Promise<LoadReport> {
   for (const { id, tags } of manifest.images) for (const tag of tags) await daemon.tag(id, tag);
 
   progress.begin(`placing files in ${into}`, 0);
-  const place = await Place.open(into);
   const files: LoadReport["files"] = [];
   for (const [member, content] of placed) {
     signal.throwIfAborted();
