@@ -20,6 +20,8 @@ export interface Placement {
   /** Content id of the image, `sha256:…`. */
   image: string;
   contract: OutputContract;
+  /** Whether its log ends with its last word. */
+  hasLastWord: boolean;
   /** Who `files` images run as; images from the field run as root. */
   user: User;
   /** The build's own two directories, as the daemon sees them. */
@@ -146,7 +148,9 @@ function mounts(place: Placement, readOnlyInputs: boolean): HostConfig["Mounts"]
  * A container that hands what a field image's root left behind over to the server's user, who may then remove it.
  * It runs the shell of that same image: an image that is there for certain.
  */
-export function handoverOptions(place: Omit<Placement, "contract" | "cores">): ContainerCreateOptions {
+export function handoverOptions(
+  place: Omit<Placement, "contract" | "hasLastWord" | "cores">,
+): ContainerCreateOptions {
   const { uid, gid } = place.user;
   return {
     name: `${containerName(place.id)}-handover`,

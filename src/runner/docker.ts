@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { Problem } from "../errors.ts";
 import type { BuildSpec, Limits } from "../spec/spec.ts";
 import { archiveNames, unpack } from "./archive.ts";
+import { Background } from "./background.ts";
 import { archiveName, containerOptions, type Placement } from "./container.ts";
 import { Containers, type PinnedImage } from "./containers.ts";
 import { defaultPatience, type RunnerLog } from "./daemon.ts";
@@ -9,7 +11,7 @@ import { type Execution, execute, type Stage } from "./execution.ts";
 import { follow } from "./follow.ts";
 import type { OutputContract } from "./images.ts";
 import { type Collected, collectOutputs } from "./outputs.ts";
-import { WarmPool } from "./pool.ts";
+import { pause, WarmPool } from "./pool.ts";
 import type { Runner, RunOptions, RunResult, ToolchainImage } from "./runner.ts";
 import { Site } from "./site.ts";
 import { findExcess } from "./tally.ts";
@@ -43,12 +45,17 @@ const neverStarted: RunResult = {
   milliseconds: 0,
 };
 
+/** Builds that may be cleared away while others go on: a daemon that is slow to remove them slows builds down. */
+const clearingAtOnce = 8;
+
 const notWarm: WarmthOptions = { size: 0, idleMilliseconds: 0 };
 
 class DockerRunner implements Runner {
   readonly #site: Site;
   readonly #pool: WarmPool;
   readonly #logger: RunnerLog | undefined;
+  /** The clearing away of builds that had their last word. */
+  readonly #background = new Background();
 
   constructor(options: DockerRunnerOptions) {
     const { docker, directories, instance, patience = defaultPatience, warm = notWarm, logger } = options;
@@ -91,8 +98,9 @@ class DockerRunner implements Runner {
     return ours.length;
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  async close(): Promise<void> {
+    await this.#pool.close();
+    await this.#background.settled();
   }
 
   /** Runs a build in a container that waits for one; undefined if there is none, or it could not begin there. */
@@ -119,20 +127,23 @@ class DockerRunner implements Runner {
       await this.#site.prepare(place, spec.files);
       const container = await containers.create(containerOptions(spec, place));
       const output = await follow(container, false, containers.patience);
-      return { container, output, begin: () => containers.start(container) };
+      const lastWord = place.hasLastWord ? place.id : null;
+      return { container, output, lastWord, begin: () => containers.start(container) };
     };
     return this.#carryOut(spec, place, prepare, options);
   }
 
-  /** From a stage to a result; leaves nothing at the place, however it ends. */
+  /** From a stage to a result; leaves nothing at the place, however it ends, or is about to. */
   async #carryOut(
     spec: BuildSpec,
-    { id, image, contract }: Placement,
+    place: Placement,
     prepare: () => Promise<Stage>,
     { signal, onLog }: RunOptions,
   ): Promise<RunResult> {
+    const { id, contract } = place;
     const outputs = this.#site.workspace.outputs(id);
-    let mayExist = true;
+    let removal: Promise<boolean> | undefined;
+    let ended = true;
     try {
       const execution = await execute(await prepare(), {
         limits: spec.limits,
@@ -141,16 +152,20 @@ class DockerRunner implements Runner {
         findExcess: () => findExcess(outputs, spec.limits),
         patience: this.#site.containers.patience,
       });
-      // It has ended, so its removal and the reading of its outputs need not wait for each other.
-      const [collected] = await Promise.all([
-        collect(outputs, contract, spec.limits),
-        this.#site.discard(id),
-      ]);
-      mayExist = false;
+      ended = execution.ended;
+      // What has ended can be removed and read at once.
+      if (ended) removal = this.#site.discard(id);
+      const collected = await collect(outputs, contract, spec.limits);
       return await this.#conclude(spec, execution, collected);
     } finally {
-      if (mayExist) await this.#site.discard(id);
-      await this.#site.clear(id, image);
+      if (ended || this.#background.size >= clearingAtOnce) {
+        await (removal ?? this.#site.discard(id));
+        await this.#site.clear(id, place.image);
+      } else {
+        this.#site.claim(id);
+        // What has had its last word ends by itself, and the answer goes first.
+        this.#background.add(sleep(pause).then(() => this.#site.vacate(place)));
+      }
     }
   }
 

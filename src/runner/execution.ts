@@ -3,6 +3,7 @@ import type { Limits } from "../spec/spec.ts";
 import { ask, askUnless, fault, unavailable } from "./daemon.ts";
 import type { Following } from "./follow.ts";
 import { Halt } from "./halt.ts";
+import { LastWord } from "./lastWord.ts";
 import { BoundedLog } from "./log.ts";
 import type { Stop } from "./verdict.ts";
 import { watchUsage } from "./watch.ts";
@@ -13,6 +14,8 @@ export interface Stage {
   output: Following;
   /** Makes it begin: its time counts from here. */
   begin(): Promise<void>;
+  /** The id that its last word would name; null if it has none. */
+  lastWord: string | null;
 }
 
 export interface ExecutionOptions {
@@ -27,6 +30,8 @@ export interface ExecutionOptions {
 
 export interface Execution {
   stop: Stop | null;
+  /** Whether nothing of it runs any more. Else it has said that it is done, and may not have ended yet. */
+  ended: boolean;
   /** Null if it did not end by itself. */
   exitCode: number | null;
   log: BoundedLog;
@@ -36,7 +41,7 @@ export interface Execution {
 const cancelled: Stop = { status: "cancelled", reason: "The build was cancelled." };
 
 /**
- * Runs a build to its end, whatever that is. When this returns nothing of it runs any more; after a fault it still may.
+ * Runs a build to its end, whatever that is, or to its last word. After a fault it may still run.
  * @throws Problem `runner-unavailable`
  */
 export async function execute(stage: Stage, options: ExecutionOptions): Promise<Execution> {
@@ -44,7 +49,13 @@ export async function execute(stage: Stage, options: ExecutionOptions): Promise<
   const { limits, signal, patience } = options;
   const halt = new Halt();
   const log = new BoundedLog();
-  output.hear(logTaker(log, options, halt));
+  const done = new AbortController();
+  const end = stage.lastWord === null ? null : new LastWord(stage.lastWord);
+  const take = logTaker(log, options, halt);
+  output.hear((text, bytes) => {
+    take(end?.take(text) ?? text, bytes);
+    if (end?.said) done.abort();
+  });
   const cancel = () => halt.raise(cancelled);
   signal.addEventListener("abort", cancel);
   const clock = setTimeout(
@@ -54,14 +65,18 @@ export async function execute(stage: Stage, options: ExecutionOptions): Promise<
   const endWatch = watchUsage(options.findExcess, halt);
   const started = performance.now();
   try {
-    if (signal.aborted) return { stop: cancelled, exitCode: null, log, milliseconds: 0 };
+    if (signal.aborted) return { stop: cancelled, ended: true, exitCode: null, log, milliseconds: 0 };
     await stage.begin();
-    const exitCode = await exitOf(container, halt.signal, output.closed, patience);
+    const exitCode = await exitOf(container, halt.signal, output.closed, done.signal, patience);
     clearTimeout(clock);
     const milliseconds = performance.now() - started;
+    if (exitCode === "done") {
+      return { stop: halt.outcome(), ended: false, exitCode: 0, log, milliseconds };
+    }
     await output.finish();
+    take(end?.rest() ?? "", 0);
     const stop = halt.outcome() ?? (await stopFromOutside(container, exitCode, patience));
-    return { stop, exitCode: stop === null ? exitCode : null, log, milliseconds };
+    return { stop, ended: true, exitCode: stop === null ? exitCode : null, log, milliseconds };
   } finally {
     clearTimeout(clock);
     signal.removeEventListener("abort", cancel);
@@ -85,20 +100,22 @@ function logTaker(log: BoundedLog, options: ExecutionOptions, halt: Halt) {
   };
 }
 
-/** Waits for the container to end, and kills it once `halt` is aborted. Gives the exit status. */
+/** Waits for the container to end or to be done, and kills it once `halt` is aborted. Gives the exit status. */
 async function exitOf(
   container: Container,
   halt: AbortSignal,
   closed: AbortSignal,
+  done: AbortSignal,
   patience: number,
-): Promise<number> {
+): Promise<number | "done"> {
   for (let killed = false; ; ) {
+    if (done.aborted && !halt.aborted) return "done";
     if (halt.aborted) {
       // 404, 409: it ended before we came.
       await askUnless([404, 409], patience, (abortSignal) => container.kill({ abortSignal }));
       killed = true;
     }
-    const wakers = killed ? [] : [halt, closed].filter((signal) => !signal.aborted);
+    const wakers = killed ? [] : [halt, closed, done].filter((signal) => !signal.aborted);
     const exitCode = await waitFor(container, AbortSignal.any([...wakers, AbortSignal.timeout(patience)]));
     if (exitCode !== undefined) return exitCode;
     if (killed) throw unavailable("The container daemon does not stop the build.");

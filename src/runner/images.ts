@@ -20,6 +20,13 @@ export function canWait(labels: Readonly<Record<string, string>>): boolean {
   return labels[warmLabel] === "stdin" && outputContract(labels) === "files";
 }
 
+export const doneLabel = "kiisrv.done";
+
+/** Whether an image says by its last word that its outputs are there, see `lastWord.ts`. */
+export function hasLastWord(labels: Readonly<Record<string, string>>): boolean {
+  return labels[doneLabel] === "log" && outputContract(labels) === "files";
+}
+
 /** The controller images among all those on the daemon: one a name, its tag `latest` before its newest. */
 export function controllerImages(images: readonly ImageInfo[]): ToolchainImage[] {
   const best = new Map<string, { image: ImageInfo; latest: boolean }>();

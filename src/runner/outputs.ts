@@ -96,14 +96,15 @@ function printable(raw: Buffer): string {
     .replaceAll(/[^ -~]/g, "?");
 }
 
-/** The build is over, so nothing changes under our feet; the flags are there in case it is not. */
+/** A build that has had its last word may still run: what changes under our feet does not count. */
 async function readRegular(entry: Entry): Promise<Buffer | string> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   try {
     await using file = await open(entry.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     const stats = await file.stat();
     if (!stats.isFile() || stats.size !== entry.size) return "it changed while being read";
-    return await file.readFile();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(entry.size), 0, entry.size, 0);
+    return bytesRead === entry.size ? buffer : "it changed while being read";
   } catch (error) {
     if (isCode(error, "EACCES", "EPERM", "ELOOP", "ENOENT")) return "it cannot be read";
     throw error;

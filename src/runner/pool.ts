@@ -1,5 +1,6 @@
 import type { BuildSpec } from "../spec/spec.ts";
 import { Alarm } from "./alarm.ts";
+import { Background } from "./background.ts";
 import type { PinnedImage } from "./containers.ts";
 import type { RunnerLog } from "./daemon.ts";
 import { canWait } from "./images.ts";
@@ -8,8 +9,8 @@ import type { Site } from "./site.ts";
 import { Slot, type Taken } from "./slot.ts";
 import { Warmth, type WarmthOptions } from "./warmth.ts";
 
-/** Time from the end of a build to the start of a new container, milliseconds: the answer to the client goes first. */
-const pause = 100;
+/** Time from the end of a build to what is done about its container and the next, milliseconds: the answer to the client goes first. */
+export const pause = 100;
 /** Time from the end of a slot that nobody had taken to the start of another, milliseconds: the cause may last. */
 const recovery = 1000;
 
@@ -28,8 +29,7 @@ export class WarmPool {
   readonly #logger: RunnerLog | undefined;
   readonly #warmth: Warmth<WarmKind>;
   readonly #waiting: Waiting[] = [];
-  /** What is under way in the background. */
-  readonly #tasks = new Set<Promise<void>>();
+  readonly #background = new Background();
   /** Slots whose containers could not be removed yet. */
   readonly #remains = new Set<Slot>();
   readonly #alarm = new Alarm(() => this.#tend());
@@ -66,7 +66,7 @@ export class WarmPool {
     this.#alarm.stop();
     for (const waiting of [...this.#waiting]) this.#giveUp(waiting);
     this.#removeRemains();
-    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    await this.#background.settled();
   }
 
   async #load(slot: Slot, kind: WarmKind, spec: BuildSpec): Promise<Taken | undefined> {
@@ -104,7 +104,7 @@ export class WarmPool {
     const slot = this.#start(kind);
     const waiting = { kind, slot };
     this.#waiting.push(waiting);
-    this.#background(
+    this.#background.add(
       slot.then((started) => {
         this.#starting = false;
         if (started === undefined) {
@@ -137,7 +137,7 @@ export class WarmPool {
   /** A slot ended that nobody had taken. */
   #lose(waiting: Waiting, slot: Slot): void {
     if (!this.#withdraw(waiting)) return;
-    this.#background(this.#bury(waiting.kind, slot).then(() => this.#alarm.set(recovery)));
+    this.#background.add(this.#bury(waiting.kind, slot).then(() => this.#alarm.set(recovery)));
   }
 
   async #bury(kind: WarmKind, slot: Slot): Promise<void> {
@@ -163,7 +163,7 @@ export class WarmPool {
 
   #giveUp(waiting: Waiting): void {
     this.#withdraw(waiting);
-    this.#background(
+    this.#background.add(
       waiting.slot.then((slot) => {
         if (slot === undefined) return;
         this.#logger?.debug({ slot: slot.place.id }, "a warm container is given up");
@@ -173,7 +173,7 @@ export class WarmPool {
   }
 
   #remove(slot: Slot): void {
-    this.#background(
+    this.#background.add(
       slot.vacate().then((gone) => {
         if (!gone) this.#remains.add(slot);
       }),
@@ -185,10 +185,5 @@ export class WarmPool {
       this.#remains.delete(slot);
       this.#remove(slot);
     }
-  }
-
-  #background(task: Promise<void>): void {
-    const tracked = task.finally(() => this.#tasks.delete(tracked));
-    this.#tasks.add(tracked);
   }
 }

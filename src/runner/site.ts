@@ -2,7 +2,7 @@ import type { InputFile } from "../spec/spec.ts";
 import { containerName, handoverOptions, type Placement, type User } from "./container.ts";
 import type { Containers, PinnedImage } from "./containers.ts";
 import type { RunnerLog } from "./daemon.ts";
-import { outputContract } from "./images.ts";
+import { hasLastWord, outputContract } from "./images.ts";
 import { isCode } from "./walk.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -24,7 +24,8 @@ export class Site {
   readonly instance: string;
   readonly #logger: RunnerLog | undefined;
   readonly #server: User = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-  readonly #live = new Set<string>();
+  /** Id -> how often it is claimed. */
+  readonly #live = new Map<string, number>();
 
   constructor({ containers, workspace, instance, logger }: SiteParts) {
     this.containers = containers;
@@ -33,13 +34,15 @@ export class Site {
     this.#logger = logger;
   }
 
-  /** Keeps `reap` away from what bears this id, until it is released. */
+  /** Keeps `reap` away from what bears this id, until it is released as often as claimed. */
   claim(id: string): void {
-    this.#live.add(id);
+    this.#live.set(id, (this.#live.get(id) ?? 0) + 1);
   }
 
   release(id: string): void {
-    this.#live.delete(id);
+    const left = (this.#live.get(id) ?? 1) - 1;
+    if (left > 0) this.#live.set(id, left);
+    else this.#live.delete(id);
   }
 
   isLive(id: string): boolean {
@@ -52,6 +55,7 @@ export class Site {
       id,
       image: image.digest,
       contract: outputContract(image.labels),
+      hasLastWord: hasLastWord(image.labels),
       instance: this.instance,
       // A server that is no root has its containers run as itself: then it may read and remove what they leave.
       user: this.#server.uid === 0 ? nobody : this.#server,

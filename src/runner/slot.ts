@@ -91,6 +91,7 @@ export class Slot {
     return {
       container: this.#container,
       output: this.#output,
+      lastWord: this.place.hasLastWord ? this.place.id : null,
       begin: async () => {
         await this.#output.send(jobLine(spec, this.place.id));
         this.#begun = true;

@@ -1,5 +1,5 @@
-import type { Dirent, Stats } from "node:fs";
-import { lstat, opendir } from "node:fs/promises";
+import { constants, type Dirent, existsSync, type Stats } from "node:fs";
+import { type FileHandle, lstat, open, opendir } from "node:fs/promises";
 
 /** What stands in a directory a hostile build wrote; `hidden` is a directory that cannot be looked into. */
 export type EntryKind = "file" | "directory" | "link" | "special" | "hidden";
@@ -8,49 +8,52 @@ export interface Entry {
   kind: EntryKind;
   /** Path below the root, as bytes: nothing says that a name is UTF-8. */
   name: Buffer;
+  /** To open it by, as long as the walk stands there. */
   path: Buffer;
   /** Bytes of a file by its length, not by what it takes on disk (sparse files count in full); else 0. */
   size: number;
-}
-
-/** A directory still to be looked into. */
-interface Place {
-  name: Buffer;
-  path: Buffer;
-  depth: number;
 }
 
 /** No toolchain nests its outputs deeper; a hostile one could nest beyond what a path can say. */
 const deepest = 16;
 
 const slash = Buffer.from("/");
+const descriptors = "/proc/self/fd";
 
 /**
- * Every entry below `root`, links never followed, one directory after another and none held in memory whole.
+ * Whether a walk is safe where a build still runs. It is where paths can begin at an open directory: that stays the same
+ * one when its name is given to a link to somewhere else.
+ */
+export const walksAnchored = existsSync(descriptors);
+
+/**
+ * Every entry below `root`, links never followed, and no directory held in memory whole.
  * The tree may change meanwhile (the build may still run): what vanishes in between is left out.
  */
 export async function* walk(root: string): AsyncGenerator<Entry> {
-  const waiting: Place[] = [{ name: Buffer.alloc(0), path: Buffer.from(root), depth: 0 }];
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    const children = await look(at.path);
-    if (children === "unreadable") yield { kind: "hidden", name: at.name, path: at.path, size: 0 };
-    if (typeof children === "string") continue;
-    for await (const child of children) {
-      const entry = await describe(at, child);
-      if (entry === undefined) continue;
-      if (entry.kind === "directory") {
-        if (at.depth + 1 < deepest) waiting.push({ ...entry, depth: at.depth + 1 });
-        else entry.kind = "hidden";
-      }
-      yield entry;
-    }
+  yield* walkBelow({ name: Buffer.alloc(0), path: Buffer.from(root), kind: "directory", size: 0 }, 0);
+}
+
+async function* walkBelow(at: Entry, depth: number): AsyncGenerator<Entry> {
+  const entered = await enter(at.path);
+  if (entered === "unreadable") yield { ...at, kind: "hidden" };
+  if (typeof entered === "string") return;
+  await using directory = entered;
+  const anchor = walksAnchored ? Buffer.from(`${descriptors}/${directory.fd}`) : at.path;
+  // Latin-1 maps each byte to one character: the only way to get any name back as it is.
+  for await (const child of await opendir(anchor, { encoding: "latin1" })) {
+    const entry = await describe(at.name, anchor, child);
+    if (entry === undefined) continue;
+    if (entry.kind === "directory" && depth + 1 === deepest) entry.kind = "hidden";
+    yield entry;
+    if (entry.kind === "directory") yield* walkBelow(entry, depth + 1);
   }
 }
 
-async function look(path: Buffer) {
+async function enter(path: Buffer): Promise<FileHandle | "unreadable" | "vanished"> {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   try {
-    // Latin-1 maps each byte to one character: the only way to get any name back as it is.
-    return await opendir(path, { encoding: "latin1" });
+    return await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   } catch (error) {
     if (isCode(error, "EACCES", "EPERM")) return "unreadable";
     if (isCode(error, ...vanished)) return "vanished";
@@ -58,10 +61,10 @@ async function look(path: Buffer) {
   }
 }
 
-async function describe(parent: Place, child: Dirent): Promise<Entry | undefined> {
+async function describe(parent: Buffer, anchor: Buffer, child: Dirent): Promise<Entry | undefined> {
   const last = Buffer.from(child.name, "latin1");
-  const name = parent.name.length === 0 ? last : Buffer.concat([parent.name, slash, last]);
-  const path = Buffer.concat([parent.path, slash, last]);
+  const name = parent.length === 0 ? last : Buffer.concat([parent, slash, last]);
+  const path = Buffer.concat([anchor, slash, last]);
   try {
     const stats = await lstat(path);
     return { kind: kindOf(stats), name, path, size: stats.isFile() ? stats.size : 0 };

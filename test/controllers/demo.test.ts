@@ -28,7 +28,7 @@ describe("a build of the demo controller", () => {
 
   beforeAll(async () => {
     const outcome = await workshop.build("three-layers", threeLayers);
-    expect(outcome).toMatchObject({ status: 0 });
+    expect(outcome).toMatchObject({ status: 0, done: true });
     log = outcome.log;
     made = await outputs("three-layers");
   });

@@ -7,6 +7,7 @@ const place: Placement = {
   id: "build-1",
   image: "sha256:abc",
   contract: "files",
+  hasLastWord: false,
   user: { uid: 1000, gid: 1001 },
   inputs: "/host/config/build-1",
   outputs: "/host/builds/build-1",

@@ -1,6 +1,6 @@
 import type { ImageInfo } from "dockerode";
 import { expect, test } from "vitest";
-import { canWait, controllerImages, outputContract } from "../../src/runner/images.ts";
+import { canWait, controllerImages, hasLastWord, outputContract } from "../../src/runner/images.ts";
 
 function image(digest: string, tags: string[], created = 0, labels = {}): ImageInfo {
   return {
@@ -71,4 +71,12 @@ test("an image can wait if it says so and follows the contract of ours", () => {
   expect(canWait(ours)).toBe(false);
   expect(canWait({ ...ours, "kiisrv.warm": "socket" })).toBe(false);
   expect(canWait({ "kiisrv.warm": "stdin" })).toBe(false);
+});
+
+test("only an image of ours that says so has a last word", () => {
+  const ours = { "kiisrv.contract": "files" };
+  expect(hasLastWord({ ...ours, "kiisrv.done": "log" })).toBe(true);
+  expect(hasLastWord(ours)).toBe(false);
+  expect(hasLastWord({ ...ours, "kiisrv.done": "file" })).toBe(false);
+  expect(hasLastWord({ "kiisrv.done": "log" })).toBe(false);
 });

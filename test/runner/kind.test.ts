@@ -11,6 +11,7 @@ const place: Placement = {
   id: "build-1",
   image: pinned.digest,
   contract: "files",
+  hasLastWord: false,
   user: { uid: 1000, gid: 1001 },
   inputs: "/host/config/build-1",
   outputs: "/host/builds/build-1",

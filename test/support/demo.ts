@@ -22,6 +22,11 @@ export interface Outcome {
   log: string;
 }
 
+export interface BuildOutcome extends Outcome {
+  /** Whether its log ended with its last word, which `log` is without. */
+  done: boolean;
+}
+
 /** Fails with the remedy when the image is not there. */
 export async function requireImage(name: string): Promise<void> {
   const { status } = await docker(["image", "inspect", name]);
@@ -83,16 +88,19 @@ export class Workshop {
     name: string,
     maps: Maps,
     { command = ["demo.bash", name, "any.zip"], options = [] as string[] } = {},
-  ): Promise<Outcome> {
+  ): Promise<BuildOutcome> {
     const input = await this.input(name, maps.files);
     const output = await this.output(name);
-    return docker([
+    const { status, log } = await docker([
       ...sandbox,
       ...["--env", `DefaultMapOverride=${maps.base}`],
       ...["--env", `PartialMapsExpandedOverride=${maps.layers ?? ""}`],
       ...["--env", "Layout=", "--volume", `${input}:/mnt/config/${name}:ro`],
       ...["--volume", `${output}:/mnt/builds`, ...options, image, ...command],
     ]);
+    const lastWord = `kiisrv: done ${name}\n`;
+    const done = log.endsWith(lastWord);
+    return { status, log: done ? log.slice(0, -lastWord.length) : log, done };
   }
 
   /** Runs only the keymap generator, on many layouts in one container. */

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from generator.complaints import BadMaps
 from toolchain import ways
+from toolchain.done import say_done
 from toolchain.outputs import publish
 from toolchain.units import CompilerFailed
 from toolchain.wait import job_arguments
@@ -33,7 +34,7 @@ def main(arguments):
         ways.build(lambda: fast.build(directory, fast.Prepared()), lambda: cold.build(directory), BuildFailed)
         pack(directory)
         publish({name: directory / Path(name).name for name in _PUBLISHED}, _OUTPUTS)
-    print("done")
+    say_done(job.maps.name)
 
 
 if __name__ == "__main__":

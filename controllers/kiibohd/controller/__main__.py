@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from toolchain.done import say_done
 from toolchain.wait import job_arguments
 
 from .boards import UnknownBoard, all_targets
@@ -44,6 +45,7 @@ def main(arguments):
     if "/" in name or not directory.is_dir():
         raise BadJob(f"there is no input directory {directory}")
     build_board(read_job(script, directory, os.environ), kll, _OUTPUTS)
+    say_done(name)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,20 @@ memory_hog_handled() { memory_hog || exit 2; }
 tmp_hog() { head -c 2G /dev/zero >/tmp/hog; }
 endless_log() { firmware; yes 'la la la'; }
 
+# One stream: else what is said last need not arrive last.
+done_at_last() { exec 2>&1; well; echo "kiisrv: done $(basename "$inputs")"; }
+done_and_on() { done_at_last; exec sleep 3600; }
+done_too_soon() { echo "kiisrv: done $(basename "$inputs")"; sleep 3600; }
+done_with_another() { well; echo 'kiisrv: done another'; }
+done_in_vain() { done_at_last; exit 3; }
+# Gives the log's name to the directory of the server's host, and back, without end.
+done_and_swaps() {
+  firmware
+  mkdir log && echo own >log/passwd
+  echo "kiisrv: done $(basename "$inputs")"
+  while mv log moved && ln -s /etc log && rm log && mv moved log; do :; done
+}
+
 locked() {
   firmware
   mkdir -p a/b/c
