@@ -49,9 +49,11 @@ describe.skipIf(!possible)("the production stack (needs root and Compose)", () =
     test("answers HTTPS once the proxy is there, which alone can be reached", async () => {
       await stack.compose("proxy", "up", "-d");
       const url = `https://localhost:${stack.ports.https}`;
-      await expect(fetch(`${url}/healthz`)).rejects.toMatchObject({
-        cause: { code: expect.stringMatching(/SELF_SIGNED|UNABLE_TO/) },
-      });
+      await eventually(() =>
+        expect(fetch(`${url}/healthz`)).rejects.toMatchObject({
+          cause: { code: expect.stringMatching(/SELF_SIGNED|UNABLE_TO/) },
+        }),
+      );
       setDefaultCACertificates([await certificateAuthority(stack)]);
       await ready(url);
       expect(await postLayout(url, layout, "latest")).toEqual(first);
@@ -132,8 +134,11 @@ describe.skipIf(!possible)("the production stack (needs root and Compose)", () =
 });
 
 async function ready(url: string): Promise<void> {
-  const ask = async () => expect((await fetch(`${url}/readyz`)).status).toBe(200);
-  await vi.waitFor(ask, { timeout: 60_000, interval: 250 });
+  await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200));
+}
+
+async function eventually(expectation: () => Promise<unknown>): Promise<void> {
+  await vi.waitFor(expectation, { timeout: 60_000, interval: 250 });
 }
 
 function certificateAuthority(stack: Stack): Promise<string> {
@@ -141,6 +146,6 @@ function certificateAuthority(stack: Stack): Promise<string> {
   return stack.compose("proxy", "exec", "-T", "proxy", "cat", path);
 }
 
-async function builds(url: string): Promise<unknown> {
+async function builds(url: string): Promise<string> {
   return (await fetch(`${url}/stats`, { headers: { Accept: "text/plain" } })).text();
 }
