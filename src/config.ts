@@ -53,8 +53,65 @@ const settings = {
   ),
   keepMiB: whole(
     "KIISRV_KEEP_MIB",
-    "size of all finished zips, MiB; beyond it the oldest are deleted; 0: no limit",
+    "size of all zips of firmware, MiB; beyond it those go that were not asked for longest; 0: no limit",
     "10240",
+    0,
+    1_000_000_000,
+  ),
+  keepCount: whole("KIISRV_KEEP_COUNT", "number of zips of firmware; likewise", "0", 0, 1_000_000_000),
+  keepDays: whole(
+    "KIISRV_KEEP_DAYS",
+    "days since a zip of firmware was asked for; likewise",
+    "0",
+    0,
+    100_000,
+  ),
+  keepFailedMiB: whole(
+    "KIISRV_KEEP_FAILED_MIB",
+    "size of all zips of failed builds, MiB; likewise",
+    "1024",
+    0,
+    1_000_000_000,
+  ),
+  keepFailedCount: whole(
+    "KIISRV_KEEP_FAILED_COUNT",
+    "number of zips of failed builds; likewise",
+    "0",
+    0,
+    1_000_000_000,
+  ),
+  keepFailedDays: whole(
+    "KIISRV_KEEP_FAILED_DAYS",
+    "days since a zip of a failed build was asked for; likewise",
+    "30",
+    0,
+    100_000,
+  ),
+  keepRowsCount: whole(
+    "KIISRV_KEEP_ROWS_COUNT",
+    "number of builds remembered whose zip is gone (some KiB each); 0: no limit",
+    "100000",
+    0,
+    1_000_000_000,
+  ),
+  keepRowsDays: whole(
+    "KIISRV_KEEP_ROWS_DAYS",
+    "days such builds are remembered; 0: no limit",
+    "365",
+    0,
+    100_000,
+  ),
+  minFreeMiB: whole(
+    "KIISRV_MIN_FREE_MIB",
+    "space that must be free on each disk for a build to begin, MiB; 0: any",
+    "256",
+    0,
+    1_000_000_000,
+  ),
+  minFreeFiles: whole(
+    "KIISRV_MIN_FREE_INODES",
+    "files each disk must have room for, for a build to begin; 0: any",
+    "1000",
     0,
     1_000_000_000,
   ),
@@ -129,6 +186,14 @@ const settings = {
 
 type Values = { [Name in keyof typeof settings]: ReturnType<(typeof settings)[Name]["parse"]> };
 
+/** What a cache may hold; 0: no limit. */
+interface CacheLimits {
+  bytes: number;
+  count: number;
+  /** Since its last use. */
+  milliseconds: number;
+}
+
 export interface Config
   extends Omit<
     Values,
@@ -141,7 +206,20 @@ export interface Config
     | "outputMiB"
     | "outputFiles"
     | "logMiB"
+    | "keepMiB"
+    | "keepCount"
+    | "keepDays"
+    | "keepFailedMiB"
+    | "keepFailedCount"
+    | "keepFailedDays"
+    | "keepRowsCount"
+    | "keepRowsDays"
+    | "minFreeMiB"
+    | "minFreeFiles"
   > {
+  keep: { firmware: CacheLimits; failures: CacheLimits; rows: Omit<CacheLimits, "bytes"> };
+  /** What must be free on each disk for a build to begin; 0: any. */
+  minimumFree: { bytes: number; files: number };
   /** Where synced layouts may be: the first place where there are some counts. The sync works in the first. */
   syncedLayouts: [string, ...string[]];
   limits: Limits;
@@ -230,10 +308,30 @@ function withDefaults(values: Values): Config {
     outputMiB,
     outputFiles,
     logMiB,
+    keepMiB,
+    keepCount,
+    keepDays,
+    keepFailedMiB,
+    keepFailedCount,
+    keepFailedDays,
+    keepRowsCount,
+    keepRowsDays,
+    minFreeMiB,
+    minFreeFiles,
     ...rest
   } = values;
   return {
     ...rest,
+    keep: {
+      firmware: { bytes: keepMiB * mebibyte, count: keepCount, milliseconds: keepDays * day },
+      failures: {
+        bytes: keepFailedMiB * mebibyte,
+        count: keepFailedCount,
+        milliseconds: keepFailedDays * day,
+      },
+      rows: { count: keepRowsCount, milliseconds: keepRowsDays * day },
+    },
+    minimumFree: { bytes: minFreeMiB * mebibyte, files: minFreeFiles },
     trustedProxies: rest.trustedProxies || Number(trustProxy),
     artifacts: rest.artifacts || rest.tmpBuilds,
     syncedLayouts: [join(rest.data, "layouts"), ...(layoutsSeed === "" ? [] : [layoutsSeed])],
@@ -251,6 +349,9 @@ function withDefaults(values: Values): Config {
 }
 
 const mebibyte = 1024 * 1024;
+
+/** Milliseconds. */
+const day = 24 * 60 * 60 * 1000;
 
 function text(variable: string, meaning: string, fallback: string): Setting<string> {
   return { variable, meaning, fallback, parse: (given) => given };

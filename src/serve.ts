@@ -6,12 +6,14 @@ import Docker from "dockerode";
 import { type Logger, pino } from "pino";
 import { settle } from "./backup/swap.ts";
 import { ImageCatalog } from "./build/catalog.ts";
+import { DiskGuard } from "./build/diskGuard.ts";
 import { offeredVersions } from "./build/offer.ts";
 import { Planner } from "./build/planner.ts";
 import { FairQueue } from "./build/queue.ts";
 import { readinessChecks } from "./build/readiness.ts";
 import { Retention } from "./build/retention.ts";
 import { BuildService } from "./build/service.ts";
+import { UseLog } from "./build/uses.ts";
 import { type Config, configVariables } from "./config.ts";
 import { diagnose } from "./diagnose.ts";
 import { Checkup } from "./doctor/checkup.ts";
@@ -27,6 +29,7 @@ import { ArtifactStore } from "./store/artifacts.ts";
 import { AuditLog, openAccess } from "./store/audit.ts";
 import { BuildStore, openBuilds } from "./store/builds.ts";
 import type { Database } from "./store/database.ts";
+import { freeSpace } from "./store/disk.ts";
 import { KeyStore } from "./store/keys.ts";
 import { lockDirectory } from "./store/lock.ts";
 import { installation } from "./store/meta.ts";
@@ -101,7 +104,21 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   });
   const { concurrency, queueLength: length, queuePerClient: perClient, startChecks } = config;
   const queue = new FairQueue({ concurrency, length, perClient });
-  const service = new BuildService({ planner, catalog, queue, runner, builds, artifacts, stats, logger });
+  const uses = new UseLog(builds, logger);
+  const retention = new Retention({ artifacts, builds, uses, logger }, config.keep);
+  const room = guardDisks(config, retention, logger);
+  const service = new BuildService({
+    planner,
+    catalog,
+    queue,
+    runner,
+    builds,
+    artifacts,
+    stats,
+    uses,
+    room,
+    logger,
+  });
 
   const { keys, audit } = store;
   const door = createDoor(config, { keys, audit, secret, logger });
@@ -126,7 +143,14 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     door,
     legacy: { service, audit },
     admin: { builds, audit, keys },
-    artifacts: { find: (name) => artifacts.find(name), sha256: (name) => builds.artifact(name)?.sha256 },
+    artifacts: {
+      async find(name) {
+        const found = await artifacts.find(name);
+        if (found) uses.note(name);
+        return found;
+      },
+      sha256: (name) => builds.artifact(name)?.sha256,
+    },
     layouts: {
       read: (name) => library.read(name),
       readAt: (revision, name) => history.readAt(revision, name),
@@ -135,7 +159,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
-    health: { checks: readinessChecks(builds, catalog), problems: () => checkup.problems() },
+    health: { checks: readinessChecks(builds, catalog, room), problems: () => checkup.problems() },
   });
   const server = door.createServer(app.callback());
   const port = await listen(server, config);
@@ -145,7 +169,6 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   void service.recover().then(async () => {
     if (startChecks !== "none") await checkup.start(startChecks === "full");
   });
-  const retention = new Retention({ artifacts, builds, logger }, config.keepMiB * 1024 * 1024);
   void retention.start();
   const stopping = new AbortController();
   stats.catchUp(stopping.signal).catch((error) => logger.error({ err: error }, "statistics are behind"));
@@ -154,12 +177,12 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     port,
     async stop() {
       stopping.abort();
-      retention.stop();
       const closed = new Promise((resolve) => server.close(resolve));
       const cleared = Promise.all([runner.close(), checkup.stop()]);
       await service.stop(config.graceSeconds * 1000);
       await Promise.race([cleared, sleep(clearTime, undefined, { ref: false })]);
       await disconnect(server, closed);
+      await retention.stop();
       giveBack(held);
     },
   };
@@ -178,6 +201,28 @@ async function disconnect(server: Server, closed: Promise<unknown>): Promise<voi
   clearInterval(sweep);
   server.closeAllConnections();
   await closed;
+}
+
+/** No build begins on a disk that is nearly full; where the artifacts are on it, the least used ones give way first. */
+function guardDisks(config: Config, retention: Retention, logger: Logger): DiskGuard {
+  const { data, tmpConfig, tmpBuilds, artifacts, minimumFree } = config;
+  return new DiskGuard({
+    places: [
+      { name: "KIISRV_DATA", directory: data },
+      { name: "KIISRV_TMP_CONFIG", directory: tmpConfig },
+      { name: "KIISRV_TMP_BUILDS", directory: tmpBuilds },
+      { name: "KIISRV_ARTIFACTS", directory: artifacts },
+    ],
+    minimum: minimumFree,
+    measure: freeSpace,
+    remedies: [
+      () => retention.sweep(),
+      async ({ device, ...missing }) => {
+        if ((await freeSpace(artifacts)).device === device) await retention.makeRoom(missing);
+      },
+    ],
+    logger,
+  });
 }
 
 function openStores(config: Config, held: Held) {

@@ -1,5 +1,6 @@
 import type { BuildStore } from "../store/builds.ts";
 import type { ImageCatalog } from "./catalog.ts";
+import type { DiskGuard } from "./diskGuard.ts";
 
 /** How old what was seen of the daemon may be, milliseconds: less than for builds, as this is asked to notice. */
 const catalogAge = 1000;
@@ -8,7 +9,8 @@ const catalogAge = 1000;
 export function readinessChecks(
   builds: BuildStore,
   catalog: ImageCatalog,
-): Record<"database" | "daemon" | "images", () => Promise<string | undefined>> {
+  disk: Pick<DiskGuard, "reason">,
+): Record<"database" | "daemon" | "images" | "disk", () => Promise<string | undefined>> {
   return {
     async database() {
       try {
@@ -26,5 +28,6 @@ export function readinessChecks(
       await catalog.refresh(catalogAge);
       return catalog.all().length > 0 ? undefined : "no image kiisrv-controller-* is installed";
     },
+    disk: () => disk.reason(),
   };
 }

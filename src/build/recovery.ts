@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Runner } from "../runner/runner.ts";
 import type { OpenBuild } from "../store/buildRows.ts";
 import type { BuildStore } from "../store/builds.ts";
+import type { Room } from "./diskGuard.ts";
 
 /** The builds under way in this process, as far as recovery has to know of them. */
 export interface Flights {
@@ -17,6 +18,7 @@ export interface RecoveryParts {
   runner: Runner;
   builds: BuildStore;
   logger: Logger;
+  room: Room;
   flights: Flights;
 }
 
@@ -38,13 +40,17 @@ export class Recovery {
    * rejects: nobody may be there to hear of it.
    */
   async recover(): Promise<void> {
-    const { runner, builds, logger } = this.#parts;
+    const { runner, builds, logger, room } = this.#parts;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     try {
       const removed = await runner.reap();
       if (removed > 0) logger.warn({ removed }, "removed containers of a former life");
       if (this.#stopped) return;
+      if (await room.shortage()) {
+        this.later();
+        return;
+      }
       for (const row of builds.interrupted()) this.#resume(row);
     } catch (error) {
       logger.warn({ err: error }, "cannot take up unfinished builds yet");

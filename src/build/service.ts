@@ -9,11 +9,13 @@ import type { OpenBuild } from "../store/buildRows.ts";
 import type { BuildStore } from "../store/builds.ts";
 import type { StatsStore } from "../store/stats.ts";
 import { freshEnough, type ImageCatalog } from "./catalog.ts";
+import type { Room } from "./diskGuard.ts";
 import { type Outcome, readOutcome, summarize } from "./outcome.ts";
 import { packageBuild } from "./package.ts";
 import type { PlannedBuild, Planner, PlanSummary } from "./planner.ts";
 import type { FairQueue } from "./queue.ts";
 import { Recovery } from "./recovery.ts";
+import type { UseLog } from "./uses.ts";
 
 /** Who asked for a build. */
 export interface Requester {
@@ -44,6 +46,8 @@ export interface ServiceParts {
   builds: BuildStore;
   artifacts: ArtifactStore;
   stats: StatsStore;
+  uses: Pick<UseLog, "note">;
+  room: Room;
   logger: Logger;
 }
 
@@ -78,14 +82,14 @@ export class BuildService {
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
-    const { runner, builds, logger } = parts;
+    const { runner, builds, room, logger } = parts;
     const flights = {
       owns: (id: string) => this.#own.has(id),
       has: (key: string) => this.#inFlight.has(key),
       takeUp: (row: OpenBuild) =>
         this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)),
     };
-    this.#recovery = new Recovery({ runner, builds, logger, flights });
+    this.#recovery = new Recovery({ runner, builds, room, logger, flights });
   }
 
   /**
@@ -138,21 +142,31 @@ export class BuildService {
   }
 
   async #keptOrRun(plan: () => PlannedBuild, key: string, client: string): Promise<Built> {
-    return (await this.#kept(key)) ?? this.#run(this.#accept(plan(), client));
+    const kept = await this.#kept(key);
+    if (kept) return kept;
+    await this.#assertRoom();
+    return this.#run(this.#accept(plan(), client));
   }
 
   async #kept(key: string): Promise<Built | undefined> {
-    const { builds, artifacts } = this.#parts;
+    const { builds, artifacts, uses } = this.#parts;
     const row = builds.cached(key);
     if (!row?.artifact) return undefined;
     const { status, reason, errors, size } = row;
     const { name } = row.artifact;
     if (await artifacts.find(name)) {
+      uses.note(name);
       const outcome = { reason, errors, size };
       return { success: status === "succeeded", fileName: name, outcome, milliseconds: null };
     }
     builds.forget(name);
     return undefined;
+  }
+
+  /** @throws Problem `storage-low` */
+  async #assertRoom(): Promise<void> {
+    const shortage = await this.#parts.room.shortage();
+    if (shortage) throw shortage;
   }
 
   /**
@@ -180,6 +194,8 @@ export class BuildService {
   async #attempt(job: Job): Promise<Built> {
     const { builds, runner, logger } = this.#parts;
     try {
+      // It may have waited long: there was room when it was accepted.
+      await this.#assertRoom();
       builds.start(job.id);
       logger.info(
         { build: job.id, key: job.key, board: job.board, image: job.spec.image.name },
@@ -218,13 +234,13 @@ export class BuildService {
     return { success, fileName: artifact.name, outcome, milliseconds };
   }
 
-  /** After a fault: what a stop or the daemon broke off stays to be built, anything else has failed for good. */
+  /** After a fault: what a stop, the daemon or a want of space broke off stays to be built, anything else has failed for good. */
   #putBack(job: Job, error: unknown): void {
     const { builds, logger } = this.#parts;
     const code = error instanceof Problem ? error.code : "internal";
     const reason = error instanceof Problem ? error.message : "the server made a mistake";
     try {
-      if (code === "shutting-down") builds.requeue(job.id, "stopped");
+      if (code === "shutting-down" || code === "storage-low") builds.requeue(job.id, "stopped");
       else if (code === "runner-unavailable") builds.requeue(job.id, "crashed");
       else builds.finish(job.id, { status: "faulted", milliseconds: 0, artifact: null, reason, log: "" });
     } catch (storageError) {

@@ -9,11 +9,17 @@ import { layout, serverForTest } from "../support/e2e-server.ts";
 
 const versions = { latest: standIn("toolchain") };
 
+/** What happens when a disk fills up all the same. */
+const unguarded = { KIISRV_MIN_FREE_MIB: "0", KIISRV_MIN_FREE_INODES: "0" };
+
 testAsRoot(
   "a full disk for artifacts: an answer that says so, no half zip, and on once there is room",
   async () => {
     const disk = await mountDisk("1m");
-    const server = await serverForTest({ versions, environment: { KIISRV_ARTIFACTS: disk.path } });
+    const server = await serverForTest({
+      versions,
+      environment: { ...unguarded, KIISRV_ARTIFACTS: disk.path },
+    });
     server.directories.artifacts = disk.path;
     const watch = await ContainerWatch.open();
 
@@ -42,7 +48,11 @@ testAsRoot(
 
 testAsRoot("a full disk for outputs: not the layout's fault, and on once there is room", async () => {
   const disk = await mountDisk("8m");
-  const server = await serverForTest({ versions, directories: { tmpBuilds: disk.path } });
+  const server = await serverForTest({
+    versions,
+    directories: { tmpBuilds: disk.path },
+    environment: unguarded,
+  });
 
   const answer = await server.post(layout("fills_disk"));
   expect(answer).toMatchObject({ status: 507, code: "storage-failed", type: expect.stringMatching(/json/) });

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { onTestFinished, vi } from "vitest";
 import { ImageCatalog } from "../../src/build/catalog.ts";
+import { DiskGuard } from "../../src/build/diskGuard.ts";
 import { Planner } from "../../src/build/planner.ts";
 import { FairQueue } from "../../src/build/queue.ts";
 import { BuildService, type Requester } from "../../src/build/service.ts";
+import { UseLog } from "../../src/build/uses.ts";
 import { families } from "../../src/firmware/families.ts";
 import { LayoutLibrary } from "../../src/layout/library.ts";
 import { SyncedLayouts } from "../../src/layout/synced.ts";
@@ -79,7 +81,28 @@ export function openHouse(options: HouseOptions = {}) {
   const keys = new KeyStore(databases.access, audit);
   const artifacts = (options.artifacts ?? ((path) => new ArtifactStore(path)))(artifactDirectory);
   const logger = pino({ level: "silent" });
-  const service = new BuildService({ planner, catalog, queue, runner, builds, artifacts, stats, logger });
+  const uses = new UseLog(builds, logger);
+  const free = { device: 1, bytes: 1e12, files: 1e9 };
+  const disk = new DiskGuard({
+    places: [{ name: "KIISRV_DATA", directory }],
+    minimum: { bytes: 1024 * 1024, files: 10 },
+    measure: async () => free,
+    remedies: [],
+    logger,
+    clock: () => clock.now,
+  });
+  const service = new BuildService({
+    planner,
+    catalog,
+    queue,
+    runner,
+    builds,
+    artifacts,
+    stats,
+    uses,
+    room: disk,
+    logger,
+  });
   return {
     directory,
     artifactDirectory,
@@ -97,6 +120,10 @@ export function openHouse(options: HouseOptions = {}) {
     audit,
     artifacts,
     service,
+    uses,
+    /** What its disk has left; a look counts for two seconds of the clock. */
+    free,
+    disk,
     logger,
     /** Lets what is remembered of the daemon's images grow too old to be used. */
     forgetImages() {

@@ -58,7 +58,10 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     },
     versions: { offered: () => offeredVersions(versions, catalog) },
     stats,
-    health: { checks: readinessChecks(builds, catalog), problems: () => options.problems ?? null },
+    health: {
+      checks: readinessChecks(builds, catalog, house.disk),
+      problems: () => options.problems ?? null,
+    },
   });
   const server = door.createServer(app.callback());
   server.listen(0);
