@@ -5,6 +5,7 @@ import { backup } from "./cli/backup.ts";
 import { bundle } from "./cli/bundle.ts";
 import { dispatch } from "./cli/dispatch.ts";
 import { doctor } from "./cli/doctor.ts";
+import { gc } from "./cli/gc.ts";
 import { keys } from "./cli/keys.ts";
 import { layouts } from "./cli/layouts.ts";
 import { plan } from "./cli/plan.ts";
@@ -25,6 +26,7 @@ process.exitCode = await dispatch(
     layouts,
     backup,
     restore,
+    gc(() => import("./runner/containerBuilds.ts")),
     doctor(() => import("./diagnose.ts")),
     keys,
     audit,

@@ -72,16 +72,28 @@ export class ArtifactStore {
 
   /** All artifacts, by name in byte order. */
   async list(): Promise<KeptArtifact[]> {
-    return onStorage(async () => {
-      const artifacts: KeptArtifact[] = [];
-      for (const name of (await readdir(this.#directory)).sort()) {
-        const found = namePattern.test(name)
-          ? await lstat(join(this.#directory, name)).catch(absent)
-          : undefined;
-        if (found?.isFile()) artifacts.push({ name, bytes: found.size, published: found.mtimeMs });
-      }
-      return artifacts;
-    });
+    return onStorage(() => this.#filesNamed((name) => namePattern.test(name)));
+  }
+
+  async #filesNamed(isWanted: (name: string) => boolean): Promise<KeptArtifact[]> {
+    const files: KeptArtifact[] = [];
+    for (const name of (await readdir(this.#directory)).sort()) {
+      const found = isWanted(name) ? await lstat(join(this.#directory, name)).catch(absent) : undefined;
+      if (found?.isFile()) files.push({ name, bytes: found.size, published: found.mtimeMs });
+    }
+    return files;
+  }
+
+  /** What was never finished: being written at this moment, or left half written. */
+  async unfinished(): Promise<KeptArtifact[]> {
+    return onStorage(() => this.#filesNamed((name) => name.startsWith(temporary)));
+  }
+
+  /** Removes what `unfinished` named; what is gone already is as good. */
+  async removeUnfinished(name: string): Promise<void> {
+    if (!name.startsWith(temporary) || name.includes("/"))
+      throw new Error(`'${name}' is no unfinished artifact`);
+    await onStorage(() => rm(join(this.#directory, name), { force: true }));
   }
 
   /** Removes an artifact; one that is gone already is as good. */
