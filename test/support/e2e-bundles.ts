@@ -32,7 +32,8 @@ export class CarriedHost {
     this.#environment = { KIISRV_DATA: data, KIISRV_LAYOUTS: layouts, SOURCE_DATE_EPOCH: "1790000000" };
   }
 
-  static async create(): Promise<CarriedHost> {
+  /** @param serverBase what the server's image stands on */
+  static async create(serverBase?: string): Promise<CarriedHost> {
     const host = new CarriedHost(mkdtempSync(join(tmpdir(), "kiisrv-carried-")));
     mkdirSync(host.path("data"));
     mkdirSync(host.path("layouts"));
@@ -43,7 +44,7 @@ export class CarriedHost {
       .run(host.controller.replace("kiisrv-", ""));
     config.close();
     await host.#build(`${host.server}-base`, "scratch");
-    await host.#build(host.server, `${host.server}-base`);
+    await host.#build(host.server, serverBase ?? `${host.server}-base`);
     // So large that a load of it can be killed in its midst.
     await host.#build(host.controller, `${host.server}-base`, 32);
     return host;
@@ -90,11 +91,15 @@ export class CarriedHost {
     return { code: code as number | null, output, errors };
   }
 
-  /** Saves a bundle that must come to be. */
-  async save(name: string, ...more: string[]): Promise<string> {
+  /** Saves both images. */
+  save(name: string, ...more: string[]): Promise<string> {
+    return this.saveBundle(name, "--server", this.server, "--version", "carried", "--no-proxy", ...more);
+  }
+
+  /** Saves a bundle that must come to be; returns its path. */
+  async saveBundle(name: string, ...args: string[]): Promise<string> {
     const file = this.path(name);
-    const of = ["--server", this.server, "--version", "carried", "--no-proxy"];
-    const { code, errors } = await this.kiisrv(["save", "-o", file, ...of, ...more]);
+    const { code, errors } = await this.kiisrv(["save", "-o", file, ...args]);
     if (code !== 0) throw new Error(`the bundle was not saved: ${errors}`);
     return file;
   }
