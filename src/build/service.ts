@@ -96,14 +96,17 @@ export class BuildService {
    * Builds what a client posted, or finds it built.
    *
    * A compiler that fails, a timeout and a limit are answers (`success: false`, a zip with the log).
+   * @param admit called before this takes a run of its own; what it throws is the answer
    * @throws Problem for everything else
    */
-  async build(body: Uint8Array, requester: Requester): Promise<BuildAnswer> {
+  async build(body: Uint8Array, requester: Requester, admit?: () => void): Promise<BuildAnswer> {
     const { planner, catalog } = this.#parts;
     await catalog.refresh(freshEnough);
     const plan = planner.recall(body) ?? planner.plan(body);
     const planned = () => (isPlanned(plan) ? plan : planner.plan(body));
-    const shared = this.#inFlight.get(plan.key);
+    const shared = (await this.#kept(plan.key)) ?? this.#inFlight.get(plan.key);
+    // Not within the flight: those who share it are not to be turned away for another's sake.
+    if (!shared) admit?.();
     const built = await (shared ??
       this.#fly(plan.key, () => this.#keptOrRun(planned, plan.key, requester.client)));
     const milliseconds = shared ? null : built.milliseconds;

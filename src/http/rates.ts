@@ -83,7 +83,7 @@ export class Budget {
 export interface Rates {
   /** Every request, but for those about health. */
   requests: Budget;
-  /** Builds that run: one that is answered from the cache, or is refused, is given back. */
+  /** Builds that run. */
   builds: Budget;
   refusals: Pick<Refusals, "note">;
 }
@@ -91,30 +91,43 @@ export interface Rates {
 export function limitRequests({ requests, refusals }: Rates): Middleware {
   return (ctx, next) => {
     if (healthPaths.has(ctx.path)) return next();
-    spend(ctx, "requests", requests, refusals);
-    tell(ctx, "requests", requests);
+    try {
+      spend(ctx, "requests", requests, refusals);
+    } finally {
+      tell(ctx, "requests", requests);
+    }
     return next();
   };
 }
 
-/** For the routes that build: they set `ctx.state.built` when the answer took a run of its own. */
-export function limitBuilds({ builds, refusals }: Rates): Middleware {
-  return async (ctx, next) => {
-    spend(ctx, "builds", builds, refusals);
-    try {
-      await next();
-    } finally {
-      if (!ctx.state.built) builds.giveBack(callerOf(ctx).requester.client);
-      tell(ctx, "builds", builds);
-    }
-  };
+/**
+ * Does work that may take a build.
+ * @param work is to call `admit` before a build runs: only that counts, and only if the work ends well
+ * @throws Problem `rate-limited` from `admit`
+ */
+export async function withinBuilds<Result>(
+  ctx: Context,
+  { builds, refusals }: Rates,
+  work: (admit: () => void) => Promise<Result>,
+): Promise<Result> {
+  let spent = false;
+  try {
+    return await work(() => {
+      spend(ctx, "builds", builds, refusals);
+      spent = true;
+    });
+  } catch (error) {
+    if (spent) builds.giveBack(callerOf(ctx).requester.client);
+    throw error;
+  } finally {
+    tell(ctx, "builds", builds);
+  }
 }
 
 function spend(ctx: Context, what: "requests" | "builds", budget: Budget, refusals: Rates["refusals"]): void {
   const { requester, name } = callerOf(ctx);
   const wait = budget.take(requester.client);
   if (wait === 0) return;
-  tell(ctx, what, budget);
   refusals.note("rate-limited", name, `${what}: ${ctx.method} ${ctx.path}`);
   const retryAfter = Math.ceil(wait);
   throw new Problem("rate-limited", `too many ${what} from here; try again in ${retryAfter} s`, {

@@ -168,6 +168,7 @@ describe("builds", () => {
     expect(Number(refused.headers["retry-after"])).toBeGreaterThan(60);
     expect(refused.headers["ratelimit-policy"]).toBe('"requests";q=100;w=60, "builds";q=2;w=3600');
     expect(refused.headers.ratelimit).toMatch(/^"requests";r=94;t=\d+, "builds";r=0;t=\d+$/);
+    expect((await post(server, demoRequest())).status).toBe(200);
     expect((await post(server, differentRequest(2), "192.0.2.2")).status).toBe(200);
     expect(server.house.runner.runs.length).toBe(3);
   });
@@ -182,6 +183,20 @@ describe("builds", () => {
     server.house.runner.onRun = (run) => run.end();
     expect((await post(server, differentRequest(1))).status).toBe(200);
   });
+});
+
+test("who shares a build under way spends nothing, and is not refused for who began it", async () => {
+  const server = await openServer({ rateBuilds: 1, trustedProxies: 1 });
+  const post = (number: number, address: string) =>
+    request(server.url).post("/").set("X-Forwarded-For", address).send(differentRequest(number).toString());
+  const statuses = [post(1, "192.0.2.1"), post(1, "192.0.2.1"), post(1, "192.0.2.2")].map((one) =>
+    one.then(({ status }) => status),
+  );
+  await eventually(() => server.house.runner.runs.length === 1);
+  const other = post(2, "192.0.2.2").then(({ status }) => status);
+  await eventually(() => server.house.runner.runs.length === 2);
+  for (const run of server.house.runner.runs) run.end();
+  expect(await Promise.all([...statuses, other])).toEqual([200, 200, 200, 200]);
 });
 
 test("requests of one client under way at once are bounded, and no others", async () => {

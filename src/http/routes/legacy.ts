@@ -5,7 +5,7 @@ import type { AuditLog } from "../../store/audit.ts";
 import { readBody } from "../body.ts";
 import { callerOf } from "../callers.ts";
 import { LargeBodies } from "../largeBodies.ts";
-import { limitBuilds, type Rates } from "../rates.ts";
+import { type Rates, withinBuilds } from "../rates.ts";
 
 export interface LegacyParts {
   service: Pick<BuildService, "build">;
@@ -22,14 +22,12 @@ const largeAtOnce = 4;
 export function legacyRoutes(router: Router, { service, audit }: LegacyParts, rates: Rates): void {
   const largeBodies = new LargeBodies(largeAtOnce);
 
-  router.post(["/", "/download.php"], limitBuilds(rates), async (ctx) => {
-    const caller = callerOf(ctx);
-    const answer = await largeBodies.admit(ctx, async () => {
-      const body = await readBody(ctx, bodyLimit);
-      return service.build(body, caller.requester);
-    });
-    ctx.state.built = !answer.cached;
-    if (!answer.cached) record(ctx.state.logger, audit, caller.name, answer.fileName);
+  router.post(["/", "/download.php"], async (ctx) => {
+    const { requester, name } = callerOf(ctx);
+    const answer = await withinBuilds(ctx, rates, (admit) =>
+      largeBodies.admit(ctx, async () => service.build(await readBody(ctx, bodyLimit), requester, admit)),
+    );
+    if (!answer.cached) record(ctx.state.logger, audit, name, answer.fileName);
     ctx.state.logger.info({ key: answer.key, cached: answer.cached, success: answer.success }, "answered");
     ctx.set("Cache-Control", "no-store");
     ctx.body = present(answer);
