@@ -1,4 +1,3 @@
-import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { type BackupOrder, backUpToFile, backUpToStream } from "../backup/backup.ts";
 import { readConfig } from "../config.ts";
@@ -40,7 +39,7 @@ export const backup: Command = {
         onProgress: report,
       };
       return file === "-"
-        ? backUpToStream(order, process.stdout, tmpdir())
+        ? backUpToStream(order, process.stdout, config.data)
         : backUpToFile(order, file, values.force);
     });
     const { builds, artifacts, files, bytes } = summary;

@@ -4,7 +4,7 @@
  */
 export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const interrupt = new AbortController();
-  const stop = () => interrupt.abort(new Error("interrupted; nothing was changed"));
+  const stop = () => interrupt.abort(new Error("interrupted"));
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, stop);
   try {
