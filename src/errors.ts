@@ -25,6 +25,7 @@ export const problemStatus = {
   "image-missing": 503,
   "runner-unavailable": 503,
   "shutting-down": 503,
+  draining: 503,
   "storage-low": 503,
   "storage-failed": 507,
   internal: 500,

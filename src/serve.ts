@@ -142,7 +142,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
     logger,
     door,
     legacy: { service, audit },
-    admin: { builds, audit, keys },
+    admin: { builds, audit, keys, queue },
     artifacts: {
       async find(name) {
         const found = await artifacts.find(name);

@@ -50,13 +50,13 @@ export function createApp(parts: AppParts): Koa {
   // What is thrown when the answer has begun, or its client is gone: no answer can tell of it any more.
   app.on("error", (error: unknown) => parts.logger.warn({ err: error }, "an answer did not get out whole"));
   const router = new Router();
-  legacyRoutes(router, parts.legacy, door.rates);
+  legacyRoutes(router, parts.legacy, door);
   artifactRoutes(router, parts.artifacts);
   layoutRoutes(router, parts.layouts);
   versionRoutes(router, parts.versions);
   statsRoutes(router, parts.stats);
-  healthRoutes(router, parts.health);
-  adminRoutes(router, parts.admin, door.callers);
+  healthRoutes(router, parts.health, door);
+  adminRoutes(router, parts.admin, door);
 
   app.use(believeProxies(door.trustedProxies));
   app.use(secureHeaders(door.hstsSeconds));

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { AuditLog } from "../store/audit.ts";
 import type { KeyStore } from "../store/keys.ts";
 import type { CallerParts, RequiredKey } from "./callers.ts";
+import { Draining } from "./draining.ts";
 import { createListener } from "./listener.ts";
 import { type TrustedProxies, trustIn } from "./proxies.ts";
 import { Budget, type Rates } from "./rates.ts";
@@ -37,6 +38,7 @@ export interface DoorParts {
 export interface Door extends Pick<DoorOptions, "trustedProxies" | "connectionsPerClient" | "hstsSeconds"> {
   callers: CallerParts;
   rates: Rates;
+  draining: Draining;
   /** Makes the server that takes connections for an application; does not listen. */
   createServer(answer: RequestListener): Server;
   /** Writes down the last refusals. */
@@ -55,6 +57,7 @@ export function createDoor(options: DoorOptions, { keys, audit, secret, logger }
     connectionsPerClient,
     hstsSeconds,
     callers: { keys, requester, requireKey, refusals, audit },
+    draining: new Draining(),
     rates: {
       requests: new Budget(options.rateRequests, 60),
       builds: new Budget(options.rateBuilds, 3600),

@@ -1,7 +1,7 @@
 import request from "supertest";
 import { describe, expect, test } from "vitest";
 import type { Scope } from "../../src/store/keys.ts";
-import { demoRequest, eventually } from "../support/app.ts";
+import { demoRequest, differentRequest, eventually } from "../support/app.ts";
 import { openServer, type ServerOptions, type TestServer } from "../support/server.ts";
 
 interface Guarded extends TestServer {
@@ -169,6 +169,7 @@ describe("administration", () => {
     "/admin/builds/x",
     "/admin/audit",
     "/admin/keys",
+    "/admin/drain",
     "/ADMIN/keys/",
     "/admin//keys",
   ];
@@ -233,4 +234,38 @@ describe("administration", () => {
       expect([status, body.code]).toEqual([400, "bad-request"]);
     },
   );
+});
+
+test("a server that is drained takes no new builds, finishes those it has, and serves what is kept", async () => {
+  const server = await open();
+  const admin = bearer(server.add("root", "admin"));
+  const drain = (method: "get" | "put" | "delete") => request(server.url)[method]("/admin/drain").set(admin);
+  expect((await post(server)).status).toBe(200);
+  server.house.runner.onRun = () => {};
+  const running = request(server.url)
+    .post("/")
+    .send(differentRequest(1).toString())
+    .then(({ status }) => status);
+  await eventually(() => server.house.runner.runs.length === 2);
+
+  expect((await drain("put")).body).toEqual({ draining: true, running: 1, waiting: 0 });
+  const refused = await request(server.url).post("/").send(differentRequest(2).toString());
+  expect([refused.status, refused.body.code, refused.headers["retry-after"]]).toEqual([
+    503,
+    "draining",
+    "60",
+  ]);
+  expect((await post(server)).status).toBe(200);
+  expect((await request(server.url).get("/readyz")).body).toMatchObject({
+    status: "not ready",
+    checks: { draining: refused.body.error },
+  });
+  server.house.runner.runs[1]?.end();
+  expect(await running).toBe(200);
+
+  expect((await drain("delete")).body).toEqual({ draining: false, running: 0, waiting: 0 });
+  server.house.runner.onRun = (run) => run.end();
+  expect((await request(server.url).post("/").send(differentRequest(2).toString())).status).toBe(200);
+  const acts = server.house.audit.read().filter(({ event }) => event === "admin");
+  expect(acts.map(({ what }) => what)).toEqual(["DELETE /admin/drain", "PUT /admin/drain"]);
 });

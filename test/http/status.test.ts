@@ -138,7 +138,7 @@ describe("health", () => {
     const { url } = await openServer();
     const { status, body, headers } = await request(url).get("/readyz");
     expect(status).toBe(200);
-    const checks = { database: "ok", daemon: "ok", images: "ok", disk: "ok" };
+    const checks = { database: "ok", daemon: "ok", images: "ok", disk: "ok", draining: "ok" };
     expect(body).toEqual({ status: "ready", checks, problems: null });
     expect(headers["cache-control"]).toBe("no-store");
   });
@@ -161,7 +161,7 @@ describe("health", () => {
     expect(status).toBe(503);
     expect(body).toEqual({
       status: "not ready",
-      checks: { database: "ok", daemon: daemonAway().message, images: "ok", disk: "ok" },
+      checks: { database: "ok", daemon: daemonAway().message, images: "ok", disk: "ok", draining: "ok" },
       problems: null,
       error: daemonAway().message,
     });

@@ -48,7 +48,7 @@ export async function openServer(options: ServerOptions = {}): Promise<TestServe
     logger,
     door,
     legacy: { service, audit },
-    admin: { builds, audit, keys },
+    admin: { builds, audit, keys, queue: house.queue },
     artifacts: { find: (name) => artifacts.find(name), sha256: (name) => builds.artifact(name)?.sha256 },
     layouts: {
       read: (name) => library.read(name),

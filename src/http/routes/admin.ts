@@ -1,23 +1,34 @@
 import type Router from "@koa/router";
+import type { FairQueue } from "../../build/queue.ts";
 import { Problem } from "../../errors.ts";
 import type { AuditLog } from "../../store/audit.ts";
 import type { BuildStore } from "../../store/builds.ts";
 import type { KeyStore } from "../../store/keys.ts";
-import { adminsOnly, type CallerParts } from "../callers.ts";
+import { adminsOnly } from "../callers.ts";
+import type { Door } from "../door.ts";
 
 export interface AdminParts {
   builds: Pick<BuildStore, "recent" | "find">;
   audit: Pick<AuditLog, "read">;
   keys: Pick<KeyStore, "list">;
+  queue: Pick<FairQueue, "size">;
 }
+
+export type AdminDoor = Pick<Door, "callers" | "draining">;
 
 /**
  * `GET /admin/builds`: the newest builds; `/admin/builds/{id}`: one, with the end of its log. `GET /admin/audit`: what was
- * done and refused. `GET /admin/keys`. All with an admin key only.
+ * done and refused. `GET /admin/keys`. `PUT` and `DELETE /admin/drain`: new builds are refused, or taken again; `GET`: whether
+ * they are, and how many run and wait. All with an admin key only.
  */
-export function adminRoutes(router: Router, { builds, audit, keys }: AdminParts, callers: CallerParts): void {
+export function adminRoutes(
+  router: Router,
+  { builds, audit, keys, queue }: AdminParts,
+  door: AdminDoor,
+): void {
   // Given to each route: before a path that the router takes for one of these in spite of its case, `use` would not run.
-  const admins = adminsOnly(callers);
+  const admins = adminsOnly(door.callers);
+  const drain = () => ({ draining: door.draining.on, ...queue.size });
 
   router.get("/admin/builds", admins, (ctx) => {
     ctx.body = { builds: builds.recent(readNumber(ctx.query.limit, "limit", 100, 1000)) };
@@ -38,6 +49,20 @@ export function adminRoutes(router: Router, { builds, audit, keys }: AdminParts,
       }),
     };
   });
+
+  router.get("/admin/drain", admins, (ctx) => {
+    ctx.body = drain();
+  });
+
+  for (const [method, on] of [
+    ["put", true],
+    ["delete", false],
+  ] as const) {
+    router[method]("/admin/drain", admins, (ctx) => {
+      door.draining.on = on;
+      ctx.body = drain();
+    });
+  }
 
   router.get("/admin/keys", admins, (ctx) => {
     ctx.body = { keys: keys.list() };

@@ -1,4 +1,5 @@
 import type Router from "@koa/router";
+import type { Door } from "../door.ts";
 
 /** Asked every few seconds by whatever watches the server: of no interest in a log, free of charge, and for everybody. */
 export const healthPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
@@ -11,7 +12,11 @@ export interface HealthParts {
 }
 
 /** `GET /healthz`: the process answers. `GET /readyz`: it could build; 503 says what is missing. */
-export function healthRoutes(router: Router, { checks, problems }: HealthParts): void {
+export function healthRoutes(
+  router: Router,
+  { checks, problems }: HealthParts,
+  { draining }: Pick<Door, "draining">,
+): void {
   router.get("/healthz", (ctx) => {
     ctx.set("Cache-Control", "no-store");
     ctx.body = { status: "alive" };
@@ -19,7 +24,9 @@ export function healthRoutes(router: Router, { checks, problems }: HealthParts):
 
   router.get("/readyz", async (ctx) => {
     const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, (await check()) ?? "ok"] as const),
+      Object.entries({ ...checks, draining: async () => draining.reason() }).map(
+        async ([name, check]) => [name, (await check()) ?? "ok"] as const,
+      ),
     );
     const ready = results.every(([, result]) => result === "ok");
     ctx.set("Cache-Control", "no-store");

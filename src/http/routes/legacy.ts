@@ -4,13 +4,16 @@ import type { BuildAnswer, BuildService } from "../../build/service.ts";
 import type { AuditLog } from "../../store/audit.ts";
 import { readBody } from "../body.ts";
 import { callerOf } from "../callers.ts";
+import type { Door } from "../door.ts";
 import { LargeBodies } from "../largeBodies.ts";
-import { type Rates, withinBuilds } from "../rates.ts";
+import { withinBuilds } from "../rates.ts";
 
 export interface LegacyParts {
   service: Pick<BuildService, "build">;
   audit: Pick<AuditLog, "add">;
 }
+
+export type LegacyDoor = Pick<Door, "rates" | "draining">;
 
 /** Bytes; the predecessor's limit. */
 const bodyLimit = 10 * 1024 * 1024;
@@ -19,13 +22,18 @@ const bodyLimit = 10 * 1024 * 1024;
 const largeAtOnce = 4;
 
 /** `POST /` and `POST /download.php`: waits for the build and names the zip. A build that fails is a 200, too. */
-export function legacyRoutes(router: Router, { service, audit }: LegacyParts, rates: Rates): void {
+export function legacyRoutes(router: Router, { service, audit }: LegacyParts, door: LegacyDoor): void {
   const largeBodies = new LargeBodies(largeAtOnce);
 
   router.post(["/", "/download.php"], async (ctx) => {
     const { requester, name } = callerOf(ctx);
-    const answer = await withinBuilds(ctx, rates, (admit) =>
-      largeBodies.admit(ctx, async () => service.build(await readBody(ctx, bodyLimit), requester, admit)),
+    const answer = await withinBuilds(ctx, door.rates, (spend) =>
+      largeBodies.admit(ctx, async () =>
+        service.build(await readBody(ctx, bodyLimit), requester, () => {
+          door.draining.assertOff();
+          spend();
+        }),
+      ),
     );
     if (!answer.cached) record(ctx.state.logger, audit, name, answer.fileName);
     ctx.state.logger.info({ key: answer.key, cached: answer.cached, success: answer.success }, "answered");
