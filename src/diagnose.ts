@@ -1,7 +1,8 @@
 import { mkdir, rmdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import Docker from "dockerode";
-import type { Config, ConfigMistake } from "./config.ts";
+import type { Diagnosis } from "./cli/doctor.ts";
+import type { Config } from "./config.ts";
 import { checks } from "./doctor/checks.ts";
 import { type Examined, examine } from "./doctor/examine.ts";
 import type { LayoutFacts } from "./doctor/facts.ts";
@@ -22,23 +23,9 @@ import { type Rehearsal, rehearse } from "./runner/rehearsal.ts";
 import { type DaemonFacts, type InspectedImage, Survey } from "./runner/survey.ts";
 import { examine as examineDatabases } from "./store/examination.ts";
 
-export interface Diagnosis {
-  config: Config;
-  mistakes: readonly ConfigMistake[];
-  /** All variables that mean something. */
-  known: readonly string[];
-  environment: Readonly<Record<string, string | undefined>>;
-  /** Whether to run a container and see what it sees. */
-  rehearse: boolean;
-  /** Whether to read the databases whole. */
-  thorough: boolean;
-  /** Where clients reach the server, if that is to be tried. */
-  url?: string | undefined;
-}
-
 /** Milliseconds the daemon has for one answer. */
-const patience = 3000;
-const times = { quick: { look: 4000, tidy: 500 }, whole: { look: 15_000, tidy: 5000 } };
+const patience = 4000;
+const times = { quick: { look: 5000, tidy: 500 }, whole: { look: 15_000, tidy: 5000 } };
 
 /**
  * Looks at this installation and judges what it sees. What it makes for that, it removes; also when it is ended early.

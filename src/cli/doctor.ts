@@ -4,15 +4,19 @@ import { type Examined, tally } from "../doctor/examine.ts";
 import { printReport, summary } from "../doctor/print.ts";
 import { type Command, type CommandWorld, usage } from "./command.ts";
 
-/** What is to be looked at; see `src/diagnose.ts`. */
-interface Diagnosis {
+/** What is to be looked at, and how closely. */
+export interface Diagnosis {
   config: Config;
   mistakes: readonly ConfigMistake[];
+  /** All variables that mean something. */
   known: readonly string[];
   environment: CommandWorld["environment"];
+  /** Whether to run a container and see what it sees. */
   rehearse: boolean;
+  /** Whether to read the databases whole. */
   thorough: boolean;
-  url: string | undefined;
+  /** Where clients reach the server, if that is to be tried. */
+  url?: string | undefined;
 }
 
 /** All the server's modules: loaded for this command alone. */

@@ -65,11 +65,20 @@ export interface SocketFacts {
   /** Of a socket file; null for an address of the network. */
   path: string | null;
   /** Null: nothing is there, or it was not asked for. */
-  file: { isSocket: boolean; uid: number; gid: number; mode: number; group: string | null } | null;
+  file: SocketFile | null;
   permitted: boolean;
   /** Sockets of other daemons that are there. */
   others: readonly string[];
   tls: boolean;
+}
+
+export interface SocketFile {
+  isSocket: boolean;
+  uid: number;
+  gid: number;
+  mode: number;
+  /** Name of the group; null: it has none here. */
+  group: string | null;
 }
 
 /** Whether the daemon answers at all. */

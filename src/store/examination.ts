@@ -14,7 +14,9 @@ export interface ExaminedDatabase {
   /** The files of it, and its directory, that we may not write. */
   unwritable: string[];
   walBytes: number;
-  /** Why it cannot be read; null: it can. */
+  /** Whether its contents were looked at: not so where that would leave files behind, or a newer program made them. */
+  read: boolean;
+  /** Why it cannot be read; null: it can, or was not tried. */
   error: string | null;
   /** What SQLite's quick check found; null: nothing, or it was not asked. */
   damage: string | null;
@@ -85,30 +87,34 @@ function examineFile(
   thorough: boolean,
   read: ((database: SQLite.Database) => void) | undefined,
 ): ExaminedDatabase {
-  const plain = {
-    path,
-    exists: existsSync(path),
-    unwritable: [],
-    walBytes: 0,
-    damage: null,
-    schema: 0,
-    knownSchema,
-  };
-  if (!plain.exists) return { ...plain, error: null };
-  const file = { ...plain, unwritable: unwritableOf(path), walBytes: sizeOf(`${path}-wal`), error: null };
+  const plain = { path, knownSchema, schema: 0, walBytes: 0, read: false, error: null, damage: null };
+  if (!existsSync(path)) return { ...plain, exists: false, unwritable: [] };
+  const unwritable = unwritableOf(path);
+  const file = { ...plain, exists: true, unwritable, walBytes: sizeOf(`${path}-wal`) };
+  if (unwritable.length > 0 && !existsSync(`${path}-shm`)) return file;
   let database: SQLite.Database | undefined;
   try {
-    database = new SQLite(path, { readonly: true, fileMustExist: true, timeout: 1000 });
+    database = openToRead(path, unwritable.length === 0);
     const schema = Number(database.pragma("user_version", { simple: true }));
     const damage = thorough ? damageOf(database) : null;
-    // What a newer program made may have other tables.
-    if (damage === null && schema <= knownSchema) read?.(database);
-    return { ...file, schema, damage };
+    const known = damage === null && schema <= knownSchema;
+    if (known) read?.(database);
+    return { ...file, read: known, schema, damage };
   } catch (error) {
     return { ...file, error: explain(error) };
   } finally {
     database?.close();
   }
+}
+
+/**
+ * SQLite makes files beside a database to read it. It removes them when it closes the last connection, but not a read-only
+ * one: so that is used only where a server has the file open, and will remove them.
+ */
+function openToRead(path: string, writable: boolean): SQLite.Database {
+  const database = new SQLite(path, { readonly: !writable, fileMustExist: true, timeout: 1000 });
+  database.pragma("query_only = ON");
+  return database;
 }
 
 function explain(error: unknown): string {

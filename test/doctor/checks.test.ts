@@ -425,7 +425,7 @@ const faults: [id: string, changes: Partial<Facts>, status: string, found: strin
     { layouts: { ...layouts, listed: [{ name: "KType-Base", url: "", bytes: 1, error: "no JSON" }] } },
     "fail",
     "KType-Base.json: no JSON",
-    "mv /srv/layouts/KType-Base.json",
+    "mv /srv/layouts/KType-Base.json /srv/layouts/KType-Base.json.broken",
   ],
   [
     "layouts.boards",

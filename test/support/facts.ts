@@ -133,6 +133,7 @@ export const healthy: Facts = {
       {
         path: "/srv/data/builds.db",
         exists: true,
+        read: true,
         unwritable: [],
         walBytes: 4096,
         error: null,
@@ -143,6 +144,7 @@ export const healthy: Facts = {
       {
         path: "/srv/data/config.db",
         exists: true,
+        read: true,
         unwritable: [],
         walBytes: 0,
         error: null,

@@ -1,5 +1,5 @@
 import { type Check, check, fail, ok, skip, warn } from "../check.ts";
-import type { ProcessFacts, SocketFacts } from "../facts.ts";
+import type { ProcessFacts, SocketFile } from "../facts.ts";
 import { abridge, formatBytes, octal, shellWord } from "../text.ts";
 
 /** The oldest API this was tried with (Docker 20.10). */
@@ -54,7 +54,7 @@ export const daemon: Check[] = [
       const { gid, uid, mode } = socket.file;
       return fail(
         `${who} may not use ${socket.path}: ${octal(mode)}, uid ${uid}, gid ${gid}`,
-        admit(socket, self),
+        admit(socket.path, socket.file, self),
       );
     },
   }),
@@ -62,9 +62,10 @@ export const daemon: Check[] = [
     id: "daemon.answers",
     title: "the daemon answers",
     why: "A daemon that hangs makes every build fail with 503.",
-    needs: ["answer", "process"],
-    judge({ answer, process: { inContainer } }) {
+    needs: ["answer", "socket", "process"],
+    judge({ answer, socket: { path, file, permitted }, process: { inContainer } }) {
       if (answer.answers) return ok("it does");
+      if (path !== null && !(file?.isSocket && permitted)) return skip("its socket cannot be used");
       const where = inContainer ? "on the host: " : "";
       return fail(answer.error, `${where}sudo systemctl restart docker; sudo journalctl -u docker -n 50`);
     },
@@ -200,14 +201,13 @@ export const daemon: Check[] = [
 ];
 
 /** How a user comes to be allowed. */
-function admit({ path, file }: SocketFacts, self: ProcessFacts): string {
-  if (file === null) return "";
+function admit(path: string, file: SocketFile, { inContainer, user }: ProcessFacts): string {
   const { gid, group, mode } = file;
   const groupMay = (mode & 0o060) === 0o060;
-  if (!groupMay) return `sudo chmod g+rw ${shellWord(path ?? "")}`;
-  if (self.inContainer) return `docker run --group-add ${gid} …; compose: group_add: ["${gid}"]`;
-  if (self.user === null) return `run the server with group ${gid}: setpriv --groups ${gid} …`;
-  const named = group ?? `kiisrv-socket`;
+  if (!groupMay) return `sudo chmod g+rw ${shellWord(path)}`;
+  if (inContainer) return `docker run --group-add ${gid} …; compose: group_add: ["${gid}"]`;
+  if (user === null) return `run the server with group ${gid}: setpriv --groups ${gid} …`;
+  const named = group ?? "kiisrv-socket";
   const make = group === null ? `sudo groupadd --gid ${gid} ${named} && ` : "";
-  return `${make}sudo usermod --append --groups ${named} ${shellWord(self.user)}, then start the server anew`;
+  return `${make}sudo usermod --append --groups ${named} ${shellWord(user)}, then start the server anew`;
 }

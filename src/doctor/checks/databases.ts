@@ -12,8 +12,10 @@ export const databases: Check[] = [
     why: "From a damaged database come wrong answers, or none: the server may not start with it.",
     needs: ["databases"],
     judge({ databases: { files } }) {
-      const there = files.filter(({ exists }) => exists);
-      if (there.length === 0) return ok("none yet: the server makes them at its first start");
+      if (!files.some(({ exists }) => exists))
+        return ok("none yet: the server makes them at its first start");
+      const there = files.filter(({ read, error, damage }) => read || error !== null || damage !== null);
+      if (there.length === 0) return skip("none could be read");
       const bad = there.filter(({ error, damage }) => error !== null || damage !== null);
       if (bad.length === 0) return ok(there.map(({ path }) => path).join(", "));
       const found = bad.map(({ path, error, damage }) => `${path}: ${error ?? damage}`);
@@ -97,8 +99,7 @@ export const databases: Check[] = [
     needs: ["databases"],
     judge({ databases: { versions, files } }) {
       const config = files.find(({ path }) => path.endsWith("config.db"));
-      if (config?.exists !== true || config.error !== null || config.damage !== null)
-        return skip("there is no table yet");
+      if (config?.read !== true) return skip("there is no table yet, or it was not read");
       if (versions.length > 0) return ok(versions.map(({ name }) => name).join(", "));
       return fail(
         `${config.path} has no version with a container`,

@@ -30,10 +30,13 @@ export const layouts: Check[] = [
       const broken = listed.flatMap((layout) => ("error" in layout ? [layout] : []));
       if (broken.length === 0) return ok("all can be read");
       const found = broken.map(({ name, error }) => `${name}.json: ${error}`);
-      const files = broken.map(({ name }) => `mv ${shellWord(`${settings.layouts}/${name}.json`)} /tmp`);
+      const moves = broken.map(({ name }) => {
+        const file = `${settings.layouts}/${name}.json`;
+        return `mv ${shellWord(file)} ${shellWord(`${file}.broken`)}`;
+      });
       return fail(
         abridge(found),
-        `repair them, or take them out:\n${abridge(files).replaceAll(", ", "\n")}\nsynced ones: kiisrv layouts sync`,
+        `repair them, or take them out (of those that were synced: kiisrv layouts sync):\n${moves.slice(0, 10).join("\n")}`,
       );
     },
   }),

@@ -52,6 +52,7 @@ async function mayUse(path: string): Promise<boolean> {
   );
 }
 
+/** In a container there may be no table of groups, and mostly it does not know those of the host. */
 async function groupName(gid: number): Promise<string | null> {
   const table = await readFile("/etc/group", "utf8").catch(() => "");
   const line = table.split("\n").find((one) => one.split(":")[2] === String(gid));
