@@ -18,7 +18,7 @@ const settings = {
   port: whole("KIISRV_PORT", "port to listen on", "3001", 0, 65535),
   data: path(
     "KIISRV_DATA",
-    "directory of the databases (builds.db, stats.db, config.db) and of synced layouts",
+    "directory of the databases (builds, stats, config, access) and of synced layouts",
     "data",
   ),
   layouts: path("KIISRV_LAYOUTS", "directory of the operator's own layouts", "layouts"),

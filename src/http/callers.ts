@@ -79,19 +79,19 @@ function demand(ctx: Context, parts: CallerParts, scope: Scope): void {
     throw refuse(ctx, parts, "wrong-scope", `this takes a key of scope ${scope}`);
 }
 
-/** By the rules of bearer tokens (RFC 6750), as are the words in `errors`. */
+/** By the rules of bearer tokens (RFC 6750), as are the words in `challenges`. */
 function refuse(
   ctx: Context,
   { refusals }: CallerParts,
-  code: keyof typeof errors,
+  code: keyof typeof challenges,
   message: string,
 ): Problem {
-  ctx.set("WWW-Authenticate", `Bearer realm="kiisrv"${errors[code]}`);
+  ctx.set("WWW-Authenticate", `Bearer realm="kiisrv"${challenges[code]}`);
   refusals.note("key-refused", callerOf(ctx).name, `${ctx.method} ${ctx.path}: ${message}`);
   return new Problem(code, message);
 }
 
-const errors = {
+const challenges = {
   "key-required": "",
   "bad-key": ', error="invalid_token"',
   "wrong-scope": ', error="insufficient_scope"',

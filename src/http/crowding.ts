@@ -2,6 +2,7 @@ import type { Middleware } from "koa";
 import { Problem } from "../errors.ts";
 import { callerOf } from "./callers.ts";
 import type { Refusals } from "./refusals.ts";
+import { Tally } from "./tally.ts";
 
 /**
  * Bounds how many requests of one caller are under way at once. Connections alone do not: a proxy's are everybody's, and one
@@ -9,24 +10,21 @@ import type { Refusals } from "./refusals.ts";
  * @param most 0: no limit
  */
 export function limitCrowds(most: number, refusals: Pick<Refusals, "note">): Middleware {
-  const inside = new Map<string, number>();
+  const inside = new Tally<string>();
   return async (ctx, next) => {
     const { requester, name } = callerOf(ctx);
     const { client } = requester;
-    const count = (inside.get(client) ?? 0) + 1;
-    if (most > 0 && count > most) {
+    if (most > 0 && inside.of(client) >= most) {
       refusals.note("rate-limited", name, `more than ${most} requests at once`);
       throw new Problem("rate-limited", `${most} requests from here are under way already`, {
         retryAfter: 1,
       });
     }
-    inside.set(client, count);
+    inside.enter(client);
     try {
       await next();
     } finally {
-      const left = (inside.get(client) ?? 0) - 1;
-      if (left > 0) inside.set(client, left);
-      else inside.delete(client);
+      inside.leave(client);
     }
   };
 }

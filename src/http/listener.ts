@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { networkOf } from "./addresses.ts";
+import { Tally } from "./tally.ts";
 
 export interface ConnectionLimits {
   /** Open at once; 0: no limit. */
@@ -57,19 +58,14 @@ export function createListener(
 }
 
 function boundClients(server: Server, { perClient, isProxy, onRefused }: ConnectionLimits): void {
-  const open = new Map<string, number>();
+  const open = new Tally<string>();
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
     if (perClient === 0 || isProxy(address)) return;
     const client = networkOf(address);
-    const count = (open.get(client) ?? 0) + 1;
-    open.set(client, count);
-    socket.once("close", () => {
-      const left = (open.get(client) ?? 0) - 1;
-      if (left > 0) open.set(client, left);
-      else open.delete(client);
-    });
-    if (count <= perClient) return;
+    open.enter(client);
+    socket.once("close", () => open.leave(client));
+    if (open.of(client) <= perClient) return;
     onRefused(address, `more than ${perClient} connections`);
     socket.destroy();
   });
@@ -77,17 +73,13 @@ function boundClients(server: Server, { perClient, isProxy, onRefused }: Connect
 
 /** A connection on which nothing moves ends, unless an answer is still being made and nothing of it waits for the client. */
 function endStalled(server: Server, reading: number): void {
-  const answering = new Map<Socket, number>();
+  const answering = new Tally<Socket>();
   server.on("request", ({ socket }, response) => {
-    answering.set(socket, (answering.get(socket) ?? 0) + 1);
-    response.once("close", () => {
-      const left = (answering.get(socket) ?? 0) - 1;
-      if (left > 0) answering.set(socket, left);
-      else answering.delete(socket);
-    });
+    answering.enter(socket);
+    response.once("close", () => answering.leave(socket));
   });
   server.setTimeout(reading, (socket: Socket) => {
-    if (answering.has(socket) && socket.writableLength === 0) socket.setTimeout(reading);
+    if (answering.of(socket) > 0 && socket.writableLength === 0) socket.setTimeout(reading);
     else socket.destroy();
   });
 }
