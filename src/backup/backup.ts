@@ -10,6 +10,7 @@ import { CopiedBuilds, copyDatabases, databasesIn } from "../store/snapshot.ts";
 import { type ArchiveWriter, writeArchive } from "./archive.ts";
 import { findLayouts } from "./contents.ts";
 import { type Member, manifestName, places, printManifest } from "./manifest.ts";
+import { isUnsettled } from "./swap.ts";
 
 /** What a backup is made of. */
 export interface BackupSources {
@@ -74,6 +75,11 @@ export function backUpToStream(order: BackupOrder, target: Writable, place: stri
 async function writeBackup(order: BackupOrder, work: string, target: Writable): Promise<BackupSummary> {
   const { data, layouts, synced, withArtifacts, signal, onProgress } = order;
   const names = databasesIn(data);
+  if (existsSync(data) && (await isUnsettled(data))) {
+    throw new Error(
+      `a restore to ${data} was broken off half way; start the server, which carries it through`,
+    );
+  }
   if (!names.includes(buildsName)) {
     throw new Error(`${data} holds no ${buildsName}: there is nothing to back up`);
   }

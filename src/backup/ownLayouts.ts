@@ -20,23 +20,27 @@ const unfinished = ".kiisrv-restored";
  * cannot be written does no harm as long as nothing of it was lost.
  * @throws Error for the operator when it would have to be written and cannot be
  */
-export async function placeLayouts({ from, to, aside, owner }: LayoutMove): Promise<void> {
-  for (const name of await namesIn(from)) {
-    const [fresh, place] = [join(from, name), join(to, name)];
-    const [is, was] = await Promise.all([contentOf(fresh), contentOf(place)]);
-    if (was === is) continue;
+export async function placeLayouts(move: LayoutMove): Promise<void> {
+  for (const name of await namesIn(move.from)) {
     try {
-      await mkdir(to, { recursive: true });
-      if (was !== undefined) await keep(place, join(aside, "own-layouts"), name);
-      await put(fresh, place, owner);
+      await placeLayout(name, move);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       throw new Error(
-        `the layout ${name} cannot be written to ${to}: ${message}; make it writable, or name another directory by KIISRV_LAYOUTS`,
+        `the layout ${name} cannot be written to ${move.to}: ${message}; make it writable, or name another directory by KIISRV_LAYOUTS`,
         { cause: error },
       );
     }
   }
+}
+
+async function placeLayout(name: string, { from, to, aside, owner }: LayoutMove): Promise<void> {
+  const [fresh, place] = [join(from, name), join(to, name)];
+  const [is, was] = await Promise.all([contentOf(fresh), contentOf(place)]);
+  if (was === is) return;
+  await mkdir(to, { recursive: true });
+  if (was !== undefined) await keep(place, join(aside, "own-layouts"), name);
+  await put(fresh, place, owner);
 }
 
 /** A copy, as the old one is served until the new one takes its place. */

@@ -150,6 +150,14 @@ test("an archive that is cut off, wherever, or is none", async () => {
   await expectRefused(damaged, /./);
 });
 
+test("layouts that cannot be put where they belong stop it before anything is in force", async () => {
+  const own = join(temporaryDirectory(), "own");
+  writeFileSync(own, "a file where a directory should be");
+  const restored = restoreTo(target, await sample(), { layouts: own });
+  await expect(restored).rejects.toThrow(/A-B\.json cannot be written to .*KIISRV_LAYOUTS/);
+  expect(readdirSync(target).sort()).toEqual(["artifacts", "lock.db"]);
+});
+
 async function sample(): Promise<string> {
   const directory = temporaryDirectory();
   mkdirSync(join(directory, "own"));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isUnsettled, preparationName, putInForce, settle } from "../../src/backup/swap.ts";
 import { temporaryDirectory } from "../support/app.ts";
+import { backUp } from "../support/backups.ts";
 import { spawnScript } from "../support/child.ts";
 
 const old = { "builds.db": "old", "builds.db-wal": "old", "stats.db": "old", "layouts/current": "old" };
@@ -83,6 +84,12 @@ test.each(steps.map((_, index) => index + 1))(
     expect(read(data)).toEqual(after);
   },
 );
+
+test("what a crash left half way is not backed up", async () => {
+  const { data } = prepared();
+  renameSync(join(data, preparationName("t"), "state"), join(data, ".restore-ready-t"));
+  await expect(backUp(data)).rejects.toThrow(/broken off half way; start the server/);
+});
 
 test("kill -9 at any time leaves the one or the other", async () => {
   for (let delay = 0; delay < 10; delay += 1) {
