@@ -8,15 +8,17 @@ export function readAddress(text: string): string | undefined {
   const [address = ""] = text.split("%", 1);
   const version = isIP(address);
   if (version === 0) return undefined;
-  const family = version === 4 ? "ipv4" : "ipv6";
-  return new SocketAddress({ address, family }).address.replace(/^::ffff:(?=\d+\.)/, "");
+  if (version === 4) return address;
+  return new SocketAddress({ address, family: "ipv6" }).address.replace(/^::ffff:(?=\d+\.)/, "");
 }
 
-/** One household has a whole /64 of IPv6 addresses and may ask from a new one each time. */
+/**
+ * Whom an address belongs to: one household has a whole /64 of IPv6 addresses and may ask from a new one each time.
+ * @param address as `readAddress` gives it; what is none is returned as it is
+ */
 export function networkOf(address: string): string {
-  const plain = readAddress(address) ?? address;
-  if (!isIPv6(plain)) return plain;
-  const [head = "", tail] = plain.split("::");
+  if (!isIPv6(address)) return address;
+  const [head = "", tail] = address.split("::");
   const front = head.split(":").filter(Boolean);
   const back = tail?.split(":").filter(Boolean) ?? [];
   const zeros = tail === undefined ? [] : Array(Math.max(0, 8 - front.length - back.length)).fill("0");

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import type { RequestListener, Server } from "node:http";
 import type { Logger } from "pino";
 import type { AuditLog } from "../store/audit.ts";
@@ -50,7 +51,7 @@ export function createDoor(options: DoorOptions, { keys, audit, secret, logger }
   const { trustedProxies, requireKey, rawAddresses, connections, connectionsPerClient, hstsSeconds } =
     options;
   const refusals = new Refusals({ audit, logger });
-  const requester = { secret, rawAddresses };
+  const requester = { secret: createSecretKey(secret), rawAddresses };
   const isTrusted = trustIn(trustedProxies);
   return {
     trustedProxies,

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
-import { networkOf } from "./addresses.ts";
+import { networkOf, readAddress } from "./addresses.ts";
 import { Tally } from "./tally.ts";
 
 export interface ConnectionLimits {
@@ -62,7 +62,7 @@ function boundClients(server: Server, { perClient, isProxy, onRefused }: Connect
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
     if (perClient === 0 || isProxy(address)) return;
-    const client = networkOf(address);
+    const client = networkOf(readAddress(address) ?? address);
     open.enter(client);
     socket.once("close", () => open.leave(client));
     if (open.of(client) <= perClient) return;

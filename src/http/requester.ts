@@ -1,10 +1,10 @@
-import { createHmac } from "node:crypto";
+import { createHmac, type KeyObject } from "node:crypto";
 import type { Requester } from "../build/service.ts";
 import { networkOf, readAddress } from "./addresses.ts";
 
 export interface RequesterOptions {
-  /** Keys the hash of addresses. */
-  secret: Buffer;
+  /** Keys the hash of addresses. A key object: to make one takes longer than to hash. */
+  secret: KeyObject;
   /** Store addresses as they are. */
   rawAddresses: boolean;
 }

@@ -1,7 +1,8 @@
+import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { identifyRequester } from "../../src/http/requester.ts";
 
-const secret = Buffer.from("secret");
+const secret = createSecretKey("secret", "utf8");
 
 function clientOf(address: string, key = secret): string {
   return identifyRequester(address, "", { secret: key, rawAddresses: false }).client;
@@ -10,7 +11,7 @@ function clientOf(address: string, key = secret): string {
 describe("the hash of an address", () => {
   test("shows nothing of it and depends on the installation's secret", () => {
     expect(clientOf("192.0.2.1")).toMatch(/^[0-9a-f]{32}$/);
-    expect(clientOf("192.0.2.1", Buffer.from("other"))).not.toBe(clientOf("192.0.2.1"));
+    expect(clientOf("192.0.2.1", createSecretKey("other", "utf8"))).not.toBe(clientOf("192.0.2.1"));
   });
 
   test.for([
