@@ -111,12 +111,13 @@ export class Survey {
   /**
    * The image a container runs.
    * @param installed the content id which the name of that image has now; null: it has none
-   * @returns undefined when the daemon has no such container
+   * @returns undefined when the daemon has no such container, or does not tell
    */
   async imageOf(
     container: string,
   ): Promise<{ name: string; running: string; installed: string | null } | undefined> {
-    const found = await askUnless([404], this.#patience, () =>
+    // 403: a filter before the socket, which lets only those calls through that builds need.
+    const found = await askUnless([403, 404], this.#patience, () =>
       this.#docker.getContainer(container).inspect(),
     );
     if (found === undefined) return undefined;

@@ -45,6 +45,17 @@ test("an image of the field works as root, and a server that is no root clears u
   await server.expectTidy(true);
 });
 
+test("kiisrv doctor is on its PATH, sees what the server's user sees, and proves paths and sandbox", async () => {
+  const checks = await server.doctor();
+  const found = (id: string) => checks.find((check) => check.id === id)?.found;
+  expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
+  const proved = checks.filter(({ group }) => group === "paths" || group === "sandbox");
+  expect(new Set(proved.map(({ status }) => status))).toEqual(new Set(["ok"]));
+  expect(found("daemon.permission")).toMatch(/^node \(uid 1000, /);
+  expect(found("network.port")).toContain("a kiisrv answers");
+  await server.expectTidy(true);
+});
+
 test("its process is nobody special", async () => {
   const status = await server.processStatus();
   expect(status.get("Uid")).toBe("1000 1000 1000 1000");

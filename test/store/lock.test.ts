@@ -1,7 +1,8 @@
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { lockDirectory } from "../../src/store/lock.ts";
+import { isHeld, lockDirectory } from "../../src/store/lock.ts";
 import { spawnScript } from "../support/child.ts";
 import { scratch } from "./helpers.ts";
 
@@ -11,6 +12,16 @@ test("a directory is locked once, and again after its release", () => {
   expect(() => lockDirectory(directory)).toThrow(`another kiisrv uses ${directory}`);
   first.release();
   lockDirectory(directory).release();
+});
+
+test("a directory can be asked whether somebody holds it, and is not touched by that", () => {
+  const directory = scratch();
+  expect(isHeld(directory)).toBe(false);
+  expect(readdirSync(directory)).toEqual([]);
+  const lock = lockDirectory(directory);
+  expect(isHeld(directory)).toBe(true);
+  lock.release();
+  expect(isHeld(directory)).toBe(false);
 });
 
 test("two directories are locked apart", () => {
@@ -30,10 +41,12 @@ test("another process is kept out, until it is killed", async () => {
     setInterval(() => {}, 1000);
   `);
   await once(holder.stdout, "data");
+  expect(isHeld(directory)).toBe(true);
   expect(() => lockDirectory(directory)).toThrow(/another kiisrv uses .*; stop it/);
   const gone = once(holder, "exit");
   holder.kill("SIGKILL");
   await gone;
+  expect(isHeld(directory)).toBe(false);
   lockDirectory(directory).release();
 });
 

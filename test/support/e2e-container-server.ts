@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import Docker from "dockerode";
 import { expect, vi } from "vitest";
+import type { Examined } from "../../src/doctor/examine.ts";
 import { daemonAddress } from "./daemon-proxy.ts";
 import { containersOf } from "./e2e-containers.ts";
 import { offerVersions, writeLibrary } from "./e2e-server.ts";
@@ -77,6 +78,13 @@ export class ContainerServer {
 
   inspect() {
     return docker.getContainer(this.#container).inspect();
+  }
+
+  /** What `kiisrv doctor` says, run as an operator would. */
+  async doctor(): Promise<Examined[]> {
+    const command = ["exec", this.#container, "kiisrv", "doctor", "--json"];
+    const { stdout } = await run("docker", command).catch((ended: { stdout: string }) => ended);
+    return (JSON.parse(stdout) as { checks: Examined[] }).checks;
   }
 
   /** What the kernel says of the server's process, e.g. `Uid` -> `1000 1000 1000 1000`. */
