@@ -5,16 +5,8 @@ import { walk } from "../runner/walk.ts";
 import { idPattern } from "../runner/workspace.ts";
 import type { KeptArtifact } from "../store/artifacts.ts";
 import { errorCode } from "../store/faults.ts";
-import {
-  deleteRows,
-  discard,
-  expired,
-  expiredRows,
-  type Keepers,
-  type KeepLimits,
-  type UsedArtifact,
-  usedArtifacts,
-} from "./retention.ts";
+import { expired, type KeepLimits, type UsedArtifact } from "./expiry.ts";
+import { deleteRows, discard, expiredRows, type Keepers, usedArtifacts } from "./retention.ts";
 
 /** A directory a build left behind. */
 export interface DeadDirectory {

@@ -6,10 +6,10 @@ import {
   type CacheLimits,
   expired,
   type KeepLimits,
-  Retention,
   sacrifice,
   type UsedArtifact,
-} from "../../src/build/retention.ts";
+} from "../../src/build/expiry.ts";
+import { Retention } from "../../src/build/retention.ts";
 import { differentRequest, eventually, type House, openHouse, requester } from "../support/app.ts";
 
 const minute = 60_000;
