@@ -19,6 +19,8 @@ export interface Settings {
   hostTmpBuilds: string;
   concurrency: number;
   trustedProxies: number | string[];
+  /** What must be free on each disk for a build to begin; 0: any. */
+  minimumFree: { bytes: number; files: number };
   limits: Limits;
 }
 

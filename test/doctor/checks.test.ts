@@ -387,7 +387,21 @@ const faults: [id: string, changes: Partial<Facts>, status: string, found: strin
     database({ error: "file is not a database (SQLITE_NOTADB)" }),
     "fail",
     "SQLITE_NOTADB",
-    "restore a backup",
+    "restore a backup: kiisrv restore FILE",
+  ],
+  [
+    "databases.integrity",
+    database({ error: "database is locked (SQLITE_BUSY)" }),
+    "fail",
+    "SQLITE_BUSY",
+    "fuser -v /srv/data/builds.db",
+  ],
+  [
+    "databases.integrity",
+    database({ error: "disk I/O error (SQLITE_IOERR_READ)" }),
+    "fail",
+    "SQLITE_IOERR",
+    "dmesg",
   ],
   ["databases.schema", database({ schema: 7 }), "fail", "schema 7; this program knows 1", "newer release"],
   [

@@ -213,7 +213,11 @@ describe("paths", () => {
 describe("storage", () => {
   testAsRoot("a disk is full", async () => {
     const disk = await SmallDisk.mount(join(patient.root, "artifacts"), "16m");
-    Object.assign(patient.environment, { KIISRV_ARTIFACTS: disk.path, KIISRV_BUILD_OUTPUT_MIB: "1" });
+    Object.assign(patient.environment, {
+      KIISRV_ARTIFACTS: disk.path,
+      KIISRV_BUILD_OUTPUT_MIB: "1",
+      KIISRV_MIN_FREE_MIB: "1",
+    });
     await isContent("--quick");
     const large = join(disk.path, "large");
     await mkdir(large);

@@ -57,6 +57,7 @@ export const healthy: Facts = {
       hostTmpBuilds: "",
       concurrency: 2,
       trustedProxies: 0,
+      minimumFree: { bytes: 256 * mebibyte, files: 1000 },
       limits: {
         wallSeconds: 300,
         memoryBytes: 1024 * mebibyte,

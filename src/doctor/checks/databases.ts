@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { ExaminedDatabase } from "../../store/examination.ts";
 import { type Check, check, fail, ok, skip, warn } from "../check.ts";
 import { formatBytes, shellWord, shellWords } from "../text.ts";
 
@@ -19,14 +20,7 @@ export const databases: Check[] = [
       const bad = there.filter(({ error, damage }) => error !== null || damage !== null);
       if (bad.length === 0) return ok(there.map(({ path }) => path).join(", "));
       const found = bad.map(({ path, error, damage }) => `${path}: ${error ?? damage}`);
-      const moves = bad.map(
-        ({ path }) =>
-          `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}; rm -f ${shellWords([`${path}-wal`, `${path}-shm`])}`,
-      );
-      return fail(
-        found.join("; "),
-        `stop the server, restore a backup; without one it begins anew:\n${moves.join("\n")}`,
-      );
+      return fail(found.join("; "), bad.map(repair).join("\n"));
     },
   }),
   check({
@@ -44,7 +38,7 @@ export const databases: Check[] = [
               `${path} has schema ${schema}; this program knows ${knownSchema}`,
           )
           .join("; "),
-        "run the newer release again, or restore the backup that was made before it",
+        "run the newer release again, or restore the backup that was made before it: kiisrv restore FILE",
       );
     },
   }),
@@ -108,3 +102,18 @@ export const databases: Check[] = [
     },
   }),
 ];
+
+/** Only what is damaged may be moved away: what cannot be read for now may be whole. */
+function repair({ path, error, damage }: ExaminedDatabase): string {
+  if (damage === null && error?.includes("SQLITE_BUSY")) {
+    return `stop the program that holds it, and is no kiisrv: fuser -v ${shellWord(path)}`;
+  }
+  if (damage === null && !/SQLITE_(NOTADB|CORRUPT)/.test(error ?? "")) {
+    return `ls -l ${shellWord(path)}; sudo dmesg | tail: the disk, or who may read it`;
+  }
+  const besides = shellWords([`${path}-wal`, `${path}-shm`]);
+  return (
+    "stop the server, and restore a backup: kiisrv restore FILE; without one it begins anew:\n" +
+    `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}; rm -f ${besides}`
+  );
+}

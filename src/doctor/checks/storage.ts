@@ -2,12 +2,10 @@ import { type Check, check, type Finding, fail, ok, skip, warn } from "../check.
 import type { DirectoryFacts, ProcessFacts } from "../facts.ts";
 import { formatBytes, octal, shellWord } from "../text.ts";
 
-/** Below this much a file system is nearly full, bytes. */
+/** A file system with less than this is nearly full, bytes; but a small one has a right to be small. */
 const scarce = 2 ** 30;
-/** Below this many files to come it is nearly out of them. */
+/** Likewise, files to come. */
 const scarceFiles = 10_000;
-/** A build takes some files; with fewer than this there is room for none. */
-const fewestFiles = 100;
 
 export const storage: Check[] = [
   check({
@@ -27,11 +25,12 @@ export const storage: Check[] = [
   check({
     id: "storage.space",
     title: "there is room on the disks",
-    why: "When a disk is full, builds are refused with 507 and nothing is cached any more.",
+    why: "Below KIISRV_MIN_FREE_MIB no build begins any more; on a full disk nothing can be stored.",
     needs: ["directories", "configuration"],
     judge({ directories, configuration: { settings } }) {
+      const { minimumFree, limits } = settings;
       const full = directories.filter(
-        ({ space }) => space !== null && space.freeBytes < settings.limits.outputBytes,
+        ({ space }) => space !== null && space.freeBytes < Math.max(minimumFree.bytes, limits.outputBytes),
       );
       const text = ({ path, space }: DirectoryFacts) =>
         `${path}: ${formatBytes(space?.freeBytes ?? 0)} of ${formatBytes(space?.totalBytes ?? 0)} free`;
@@ -46,13 +45,14 @@ export const storage: Check[] = [
   check({
     id: "storage.files",
     title: "there is room for more files",
-    why: "A file system can run out of inodes with gigabytes free; it then takes no file more.",
-    needs: ["directories"],
-    judge({ directories }) {
+    why: "A file system can run out of inodes with gigabytes free; below KIISRV_MIN_FREE_INODES no build begins any more.",
+    needs: ["directories", "configuration"],
+    judge({ directories, configuration: { settings } }) {
+      const fewest = Math.max(settings.minimumFree.files, settings.limits.outputFiles);
       const counted = directories.filter(({ space }) => space !== null && space.totalFiles > 0);
       const text = ({ path, space }: DirectoryFacts) =>
         `${path}: ${space?.freeFiles} of ${space?.totalFiles} inodes free`;
-      const out = counted.filter(({ space }) => space !== null && space.freeFiles < fewestFiles);
+      const out = counted.filter(({ space }) => space !== null && space.freeFiles < fewest);
       const mend = (bad: readonly DirectoryFacts[]) =>
         unique(bad.map(({ path }) => `du --inodes --one-file-system ${shellWord(path)} | sort -n | tail`));
       if (out.length > 0) return fail(out.map(text).join("; "), mend(out));
