@@ -39,7 +39,7 @@ const owned = [
   ["better-sqlite3", "^src/store/"],
   ["simple-git", "^src/layout/"],
   ["archiver", "^src/build/package\\.ts$"],
-  ["tar-stream", "^src/(backup|bundle)/"],
+  ["tar-stream", "^src/(backup|bundle|runner)/"],
 ];
 
 const owners = owned.map(([name, place]) => ({

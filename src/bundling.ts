@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import Docker from "dockerode";
 import { chooseImages } from "./bundle/choice.ts";
 import { compressionByName } from "./bundle/compression.ts";
 import { ownLayouts, syncedLayouts, versionFacts } from "./bundle/contents.ts";
@@ -16,6 +15,7 @@ import type { LoadBundling, SaveOrder } from "./cli/bundle.ts";
 import type { CommandWorld } from "./cli/command.ts";
 import { type Config, configTemplate, readConfig } from "./config.ts";
 import { SyncedLayouts } from "./layout/synced.ts";
+import { connectDaemon } from "./runner/connect.ts";
 import { openConfig, VersionStore } from "./store/versions.ts";
 
 type Bundling = Awaited<ReturnType<LoadBundling>>;
@@ -23,9 +23,9 @@ type Bundling = Awaited<ReturnType<LoadBundling>>;
 /** From the sources as well as from `dist/`: both lie one floor below the product's directory. */
 const product = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-export const save: Bundling["save"] = async (order, { environment, output }, signal) => {
+export const save: Bundling["save"] = async (order, { environment, output, screen }, signal) => {
   const config = readConfig(environment);
-  const daemon = new ImageDaemon(new Docker());
+  const daemon = new ImageDaemon(connectDaemon(config).docker);
   const versions = openVersions(config);
   const chosen = await chooseImages(order, versions.all(), daemon);
   const { manifest, size, sha256 } = await saveBundle({
@@ -42,7 +42,7 @@ export const save: Bundling["save"] = async (order, { environment, output }, sig
     ],
     since: order.since === undefined ? undefined : await readSince(order.since, signal),
     daemon,
-    progress: new Progress(process.stderr),
+    progress: new Progress(screen),
     signal,
   });
   output(
@@ -51,9 +51,9 @@ export const save: Bundling["save"] = async (order, { environment, output }, sig
   output(`sha256 ${sha256}`);
 };
 
-export const load: Bundling["load"] = async ({ file, into }, { output }, signal) => {
-  const daemon = new ImageDaemon(new Docker());
-  const progress = new Progress(process.stderr);
+export const load: Bundling["load"] = async ({ file, into }, { environment, output, screen }, signal) => {
+  const daemon = new ImageDaemon(connectDaemon(readConfig(environment)).docker);
+  const progress = new Progress(screen);
   const { manifest, images, files } = await loadBundle({ file, into, daemon, progress, signal });
   output(`release ${manifest.release}, made ${manifest.created}`);
   for (const { image, outcome } of images)
@@ -64,8 +64,8 @@ export const load: Bundling["load"] = async ({ file, into }, { output }, signal)
     );
 };
 
-export const verify: Bundling["verify"] = async (file, { output }, signal) => {
-  const progress = new Progress(process.stderr);
+export const verify: Bundling["verify"] = async (file, { output, screen }, signal) => {
+  const progress = new Progress(screen);
   const begin = ({ members }: Manifest) => progress.begin(`checking ${file}`, sizeOf(members));
   const { release, members } = await verifyBundle(file, {
     signal,

@@ -175,6 +175,18 @@ const settings = {
     "error",
     "silent",
   ]),
+  dockerHost: text(
+    "DOCKER_HOST",
+    "the Docker daemon: unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; empty: this machine's socket",
+    "",
+  ),
+  transfer: oneOf(
+    "KIISRV_TRANSFER",
+    "how files get to builds and back: mount (directories the daemon sees, too), copy (through its API); auto: copy when it is remote",
+    "auto",
+    ["auto", "mount", "copy"],
+  ),
+  runtime: text("KIISRV_RUNTIME", "OCI runtime of builds, e.g. runsc; empty: the daemon's default", ""),
   wallSeconds: whole("KIISRV_BUILD_SECONDS", "wall-clock limit of a build", "300", 1, 86_400),
   memoryMiB: whole("KIISRV_BUILD_MEMORY_MIB", "memory limit of a build, MiB", "1024", 16, 1_048_576),
   cpus: whole("KIISRV_BUILD_CPUS", "cores one build may use", "2", 1, 1024),

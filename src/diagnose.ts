@@ -1,6 +1,5 @@
 import { mkdir, rmdir } from "node:fs/promises";
 import { hostname } from "node:os";
-import Docker from "dockerode";
 import type { Diagnosis } from "./cli/doctor.ts";
 import type { Config } from "./config.ts";
 import { checks } from "./doctor/checks.ts";
@@ -17,6 +16,7 @@ import { messageOf } from "./doctor/text.ts";
 import { LayoutLibrary } from "./layout/library.ts";
 import { LayoutListing } from "./layout/listing.ts";
 import { SyncedLayouts } from "./layout/synced.ts";
+import { connectDaemon } from "./runner/connect.ts";
 import { outputContract } from "./runner/images.ts";
 import { mayBeContainer } from "./runner/ownMounts.ts";
 import { type Rehearsal, rehearse } from "./runner/rehearsal.ts";
@@ -38,8 +38,8 @@ export async function diagnose(diagnosis: Diagnosis, signal: AbortSignal): Promi
 
 function probesOf({ config, mistakes, known, environment, thorough, url, ...diagnosis }: Diagnosis): Probes {
   const set = Object.keys(environment).filter((name) => environment[name] !== "");
-  const docker = once(async () => new Docker());
-  const survey = once(async () => new Survey(await docker(), patience));
+  const connection = once(async () => connectDaemon(config));
+  const survey = once(async () => new Survey((await connection()).docker, patience));
   const answer = once(async () => {
     try {
       await (await survey()).ping();
@@ -80,7 +80,8 @@ function probesOf({ config, mistakes, known, environment, thorough, url, ...diag
       const { instance } = await databases(limit);
       return inDirectories([config.tmpConfig, config.tmpBuilds], async () =>
         rehearse(image, {
-          docker: await docker(),
+          ...(await connection()),
+          runtime: config.runtime,
           directories: config,
           instance: instance || "none",
           limits: config.limits,

@@ -19,7 +19,9 @@ const options = {
 } as const;
 
 /** The part of the runner that asks the daemon: loaded for this command alone. */
-export type LoadRunner = () => Promise<Pick<CleanupParts, "buildsInContainers">>;
+export type LoadRunner = () => Promise<{
+  buildsInContainers(config: Config): ReturnType<CleanupParts["buildsInContainers"]>;
+}>;
 
 interface Removed {
   count: number;
@@ -70,9 +72,10 @@ export function gc(loadRunner: LoadRunner): Command {
 async function clean(
   environment: CommandWorld["environment"],
   dryRun: boolean,
-  buildsInContainers: CleanupParts["buildsInContainers"],
+  askFor: (config: Config) => ReturnType<CleanupParts["buildsInContainers"]>,
 ): Promise<Report> {
   const config = readConfig(environment);
+  const buildsInContainers = () => askFor(config);
   const { data } = config;
   const file = join(data, "builds.db");
   if (!existsSync(file)) throw new Error(`there is no builds.db in ${data}: no server has been there`);

@@ -1,9 +1,12 @@
-import type { ContainerCreateOptions, HostConfig } from "dockerode";
+import type { ContainerCreateOptions, HostConfig, MountSettings } from "dockerode";
 import type { BuildSpec, Limits } from "../spec/spec.ts";
 import type { OutputContract } from "./images.ts";
 
 export const instanceLabel = "kiisrv.instance";
 export const buildLabel = "kiisrv.build";
+
+/** Where the volume of a build is that has no directories: its inputs and outputs are directories in it. */
+export const volumeTarget = "/mnt";
 
 /** The archive an image from the field is asked to write below /mnt/builds. */
 export const archiveName = "firmware.zip";
@@ -20,13 +23,14 @@ export interface Placement {
   /** Content id of the image, `sha256:…`. */
   image: string;
   contract: OutputContract;
-  /** Whether its log ends with its last word. */
-  hasLastWord: boolean;
+  /** The id its last word names; null if it has none. */
+  lastWord: string | null;
   /** Who `files` images run as; images from the field run as root. */
   user: User;
-  /** The build's own two directories, as the daemon sees them. */
-  inputs: string;
-  outputs: string;
+  /** The build's own two directories, as the daemon sees them; null: files travel through the daemon. */
+  directories: { inputs: string; outputs: string } | null;
+  /** The daemon's name of the runtime to run it with; empty: the daemon's own choice. */
+  runtime: string;
   /** Cores of the daemon's machine: asking for more is an error there. */
   cores: number;
 }
@@ -113,6 +117,7 @@ function fieldSandbox(limits: Limits, place: Placement): Sandbox {
 
 function sandbox(limits: Limits, place: Placement): HostConfig {
   return {
+    ...(place.runtime === "" ? {} : { Runtime: place.runtime }),
     NetworkMode: "none",
     CapDrop: ["ALL"],
     SecurityOpt: ["no-new-privileges"],
@@ -137,20 +142,31 @@ function sandbox(limits: Limits, place: Placement): HostConfig {
 }
 
 /** Mounts, not Binds: a missing source is an error there, not a new directory of root's. */
-function mounts(place: Placement, readOnlyInputs: boolean): HostConfig["Mounts"] {
+function mounts({ id, directories }: Placement, readOnlyInputs: boolean): HostConfig["Mounts"] {
+  if (directories === null) return [volume];
   return [
-    { Type: "bind", Source: place.inputs, Target: `/mnt/config/${place.id}`, ReadOnly: readOnlyInputs },
-    { Type: "bind", Source: place.outputs, Target: "/mnt/builds", ReadOnly: false },
+    { Type: "bind", Source: directories.inputs, Target: `/mnt/config/${id}`, ReadOnly: readOnlyInputs },
+    { Type: "bind", Source: directories.outputs, Target: "/mnt/builds", ReadOnly: false },
   ];
 }
+
+/** Without a name: it is removed with its container. */
+const volume: MountSettings = {
+  Type: "volume",
+  Target: volumeTarget,
+  Source: "",
+  VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: "local", Options: {} } },
+};
+
+type HandoverPlace = Pick<Placement, "id" | "image" | "instance" | "user"> & {
+  directories: NonNullable<Placement["directories"]>;
+};
 
 /**
  * A container that hands what a field image's root left behind over to the server's user, who may then remove it.
  * It runs the shell of that same image: an image that is there for certain.
  */
-export function handoverOptions(
-  place: Omit<Placement, "contract" | "hasLastWord" | "cores">,
-): ContainerCreateOptions {
+export function handoverOptions(place: HandoverPlace): ContainerCreateOptions {
   const { uid, gid } = place.user;
   return {
     name: `${containerName(place.id)}-handover`,
@@ -166,8 +182,8 @@ export function handoverOptions(
       SecurityOpt: ["no-new-privileges"],
       LogConfig: { Type: "none", Config: {} },
       Mounts: [
-        { Type: "bind", Source: place.inputs, Target: "/mnt/config", ReadOnly: false },
-        { Type: "bind", Source: place.outputs, Target: "/mnt/builds", ReadOnly: false },
+        { Type: "bind", Source: place.directories.inputs, Target: "/mnt/config", ReadOnly: false },
+        { Type: "bind", Source: place.directories.outputs, Target: "/mnt/builds", ReadOnly: false },
       ],
     },
   };

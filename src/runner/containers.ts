@@ -5,9 +5,13 @@ import { Problem } from "../errors.ts";
 import type { BuildSpec } from "../spec/spec.ts";
 import { buildLabel, instanceLabel } from "./container.ts";
 import { ask, askUnless } from "./daemon.ts";
+import { readAll } from "./drain.ts";
 import { controllerImages } from "./images.ts";
 import { type Mount, mayBeContainer } from "./ownMounts.ts";
 import type { ToolchainImage } from "./runner.ts";
+
+/** Of what a program run in a container says, bytes. */
+const longestWord = 4096;
 
 export type PinnedImage = Pick<ToolchainImage, "digest" | "labels">;
 
@@ -94,6 +98,46 @@ export class Containers {
     await askUnless([404, 409], this.patience, (abortSignal) =>
       this.#docker.getContainer(container).remove({ force: true, v: true, abortSignal }),
     );
+  }
+
+  /** Unpacks a tar archive in a container, running or not. */
+  async put(container: Container, path: string, archive: Buffer): Promise<void> {
+    await ask(this.patience, (abortSignal) => container.putArchive(archive, { path, abortSignal }));
+  }
+
+  /**
+   * A directory of a container, running or not, as a tar archive.
+   * @param most bytes of the archive
+   */
+  async get(container: Container, path: string, most: number): Promise<Buffer | "missing" | "too large"> {
+    const stream = await askUnless([404], this.patience, (abortSignal) =>
+      container.getArchive({ path, abortSignal }),
+    );
+    return stream === undefined ? "missing" : ((await readAll(stream, most, this.patience)) ?? "too large");
+  }
+
+  /**
+   * Runs a short program in a container beside what runs there.
+   * @returns undefined if the container does not run
+   */
+  async runIn(
+    container: Container,
+    command: string[],
+  ): Promise<{ exitCode: number; output: string } | undefined> {
+    // 404, 409: it has just ended.
+    const exec = await askUnless([404, 409], this.patience, (abortSignal) =>
+      container.exec({ Cmd: command, AttachStdout: true, Tty: true, abortSignal }),
+    );
+    if (exec === undefined) return undefined;
+    const stream = await askUnless([404, 409], this.patience, (abortSignal) =>
+      exec.start({ Tty: true, abortSignal }),
+    );
+    if (stream === undefined) return undefined;
+    const output = await readAll(stream, longestWord, this.patience);
+    const { ExitCode } = await ask(this.patience, (abortSignal) => exec.inspect({ abortSignal }));
+    return ExitCode === null || output === null
+      ? undefined
+      : { exitCode: ExitCode, output: output.toString() };
   }
 
   /** Runs a short container of ours to its end. */

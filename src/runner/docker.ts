@@ -10,14 +10,13 @@ import { defaultPatience, type RunnerLog } from "./daemon.ts";
 import { type Execution, execute, type Stage } from "./execution.ts";
 import { follow } from "./follow.ts";
 import type { OutputContract } from "./images.ts";
-import { type Collected, collectOutputs } from "./outputs.ts";
+import type { Collected } from "./outputs.ts";
 import { pause, WarmPool } from "./pool.ts";
 import type { Runner, RunOptions, RunResult, ToolchainImage } from "./runner.ts";
 import { Site } from "./site.ts";
-import { findExcess } from "./tally.ts";
 import { judge } from "./verdict.ts";
 import type { WarmthOptions } from "./warmth.ts";
-import { idPattern, type RunnerDirectories, Workspace } from "./workspace.ts";
+import { idPattern, type RunnerDirectories } from "./workspace.ts";
 
 export interface DockerRunnerOptions {
   docker: Docker;
@@ -29,6 +28,10 @@ export interface DockerRunnerOptions {
   /** What is kept started for builds to come; nothing, if left out. */
   warm?: WarmthOptions;
   logger?: RunnerLog;
+  /** Whether files travel through the daemon instead of directories that both sides see. */
+  copies?: boolean;
+  /** The daemon's name of the OCI runtime that builds run in; left out or empty: its default. */
+  runtime?: string;
 }
 
 /** A runner that gives each build a throw-away container of a Docker daemon. */
@@ -58,9 +61,8 @@ class DockerRunner implements Runner {
   readonly #background = new Background();
 
   constructor(options: DockerRunnerOptions) {
-    const { docker, directories, instance, patience = defaultPatience, warm = notWarm, logger } = options;
-    const containers = new Containers(docker, patience);
-    this.#site = new Site({ containers, workspace: new Workspace(directories), instance, logger });
+    const { docker, patience = defaultPatience, warm = notWarm, logger, ...where } = options;
+    this.#site = new Site({ ...where, containers: new Containers(docker, patience), logger });
     this.#pool = new WarmPool(this.#site, warm, logger);
     this.#logger = logger;
   }
@@ -121,13 +123,14 @@ class DockerRunner implements Runner {
   }
 
   async #runCold(spec: BuildSpec, image: PinnedImage, options: RunOptions): Promise<RunResult> {
-    const { containers } = this.#site;
+    const { containers, transfer } = this.#site;
     const place = await this.#site.place(options.id, image);
     const prepare = async () => {
-      await this.#site.prepare(place, spec.files);
+      await transfer.prepare(place);
       const container = await containers.create(containerOptions(spec, place));
+      await transfer.deliver(container, place, spec.files);
       const output = await follow(container, false, containers.patience);
-      const lastWord = place.hasLastWord ? place.id : null;
+      const { lastWord } = place;
       return { container, output, lastWord, begin: () => containers.start(container) };
     };
     return this.#carryOut(spec, place, prepare, options);
@@ -141,21 +144,29 @@ class DockerRunner implements Runner {
     { signal, onLog }: RunOptions,
   ): Promise<RunResult> {
     const { id, contract } = place;
-    const outputs = this.#site.workspace.outputs(id);
+    const { transfer, containers } = this.#site;
     let removal: Promise<boolean> | undefined;
     let ended = true;
     try {
-      const execution = await execute(await prepare(), {
+      const stage = await prepare();
+      const { container } = stage;
+      const execution = await execute(stage, {
         limits: spec.limits,
         signal,
         onLog,
-        findExcess: () => findExcess(outputs, spec.limits),
-        patience: this.#site.containers.patience,
+        findExcess: () => transfer.findExcess(container, place, spec.limits),
+        lookEvery: transfer.lookEvery,
+        early: transfer.readsEarly,
+        patience: containers.patience,
       });
       ended = execution.ended;
-      // What has ended can be removed and read at once.
-      if (ended) removal = this.#site.discard(id);
-      const collected = await collect(outputs, contract, spec.limits);
+      // What has ended can be removed and read at once, if its outputs are not in the container.
+      if (ended && place.directories !== null) removal = this.#site.discard(id);
+      const collected = await readContract(
+        contract,
+        await transfer.collect(container, place, spec.limits),
+        spec.limits,
+      );
       return await this.#conclude(spec, execution, collected);
     } finally {
       if (ended || this.#background.size >= clearingAtOnce) {
@@ -173,7 +184,7 @@ class DockerRunner implements Runner {
   async #conclude(spec: BuildSpec, execution: Execution, collected: Collected | null): Promise<RunResult> {
     const { stop, exitCode, log, milliseconds } = execution;
     const { status, reason } = judge({ stop, exitCode, collected }, spec.outputs);
-    if (status === "failed" && (await this.#site.workspace.isFull())) {
+    if (status === "failed" && (await this.#site.transfer.isFull())) {
       throw new Problem("storage-failed", "The disk for build outputs is full.");
     }
     for (const { name, why } of collected?.leftOut ?? []) log.add(`kiisrv: ${name} is left out: ${why}\n`);
@@ -181,9 +192,12 @@ class DockerRunner implements Runner {
   }
 }
 
-/** Reads what a finished build left, by its contract; null where an archive should be and is none. */
-async function collect(outputs: string, contract: OutputContract, limits: Limits): Promise<Collected | null> {
-  const collected = await collectOutputs(outputs, limits);
+/** The outputs a finished build left, by its contract; null where an archive should be and is none. */
+async function readContract(
+  contract: OutputContract,
+  collected: Collected,
+  limits: Limits,
+): Promise<Collected | null> {
   if (contract === "files" || collected.excess !== null) return collected;
   for (const name of archiveNames(archiveName)) {
     const archive = collected.outputs.find((output) => output.name === name);

@@ -24,6 +24,10 @@ export interface ExecutionOptions {
   onLog: ((text: string) => void) | undefined;
   /** Looks over the outputs so far: a sentence if there are too many. */
   findExcess: () => Promise<string | null>;
+  /** Milliseconds from one such look to the next. */
+  lookEvery: number;
+  /** Whether its outputs can be read before it has ended, so that its last word is enough. */
+  early: boolean;
   /** Milliseconds the daemon may take for one answer. */
   patience: number;
 }
@@ -54,7 +58,7 @@ export async function execute(stage: Stage, options: ExecutionOptions): Promise<
   const take = logTaker(log, options, halt);
   output.hear((text, bytes) => {
     take(end?.take(text) ?? text, bytes);
-    if (end?.said) done.abort();
+    if (end?.said && options.early) done.abort();
   });
   const cancel = () => halt.raise(cancelled);
   signal.addEventListener("abort", cancel);
@@ -62,7 +66,7 @@ export async function execute(stage: Stage, options: ExecutionOptions): Promise<
     () => halt.raise({ status: "timed-out", reason: `The build took longer than ${limits.wallSeconds} s.` }),
     limits.wallSeconds * 1000,
   );
-  const endWatch = watchUsage(options.findExcess, halt);
+  const endWatch = watchUsage(options.findExcess, options.lookEvery, halt);
   const started = performance.now();
   try {
     if (signal.aborted) return { stop: cancelled, ended: true, exitCode: null, log, milliseconds: 0 };

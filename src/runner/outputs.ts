@@ -84,7 +84,8 @@ export class Collector {
 export function outputName(raw: Buffer): string | null {
   const name = raw.toString("utf8");
   if (!Buffer.from(name, "utf8").equals(raw)) return null;
-  if (name.length > longestName || /[\p{Cc}\\]/u.test(name)) return null;
+  // The replacement character stands for what was no UTF-8 to somebody before us.
+  if (name.length > longestName || /[\p{Cc}\\\ufffd]/u.test(name)) return null;
   const steps = name.split("/");
   return steps.some((step) => step === "" || step === "." || step === "..") ? null : name;
 }

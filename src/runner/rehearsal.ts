@@ -1,18 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type Docker from "dockerode";
 import type { ContainerCreateOptions } from "dockerode";
-import type { BuildSpec, Limits } from "../spec/spec.ts";
+import type { BuildSpec, InputFile, Limits } from "../spec/spec.ts";
 import { buildLabel, containerOptions, type Placement, type User } from "./container.ts";
 import { Containers } from "./containers.ts";
 import { execute } from "./execution.ts";
 import { follow } from "./follow.ts";
 import type { OutputContract } from "./images.ts";
-import type { ToolchainImage } from "./runner.ts";
+import type { OutputFile, ToolchainImage } from "./runner.ts";
 import { Site } from "./site.ts";
-import { isCode } from "./walk.ts";
-import { type RunnerDirectories, Workspace } from "./workspace.ts";
+import type { RunnerDirectories } from "./workspace.ts";
 
 /** What was seen from inside a container made as builds' containers are. */
 export interface Rehearsal {
@@ -20,7 +17,7 @@ export interface Rehearsal {
   contract: OutputContract;
   /** Whom it was to run as. */
   user: User;
-  /** The build's directories as the daemon was told them. */
+  /** The build's directories as the daemon was told them; empty: files travel through the daemon. */
   inputs: string;
   outputs: string;
   /** Why it did not run; null: it ran to its end. */
@@ -36,6 +33,8 @@ export interface Rehearsal {
 export interface RehearsalParts {
   docker: Docker;
   directories: RunnerDirectories;
+  copies?: boolean | undefined;
+  runtime?: string | undefined;
   instance: string;
   limits: Limits;
   /** Milliseconds the daemon may take for one answer. */
@@ -79,20 +78,21 @@ function script(id: string): string {
  */
 export async function rehearse(image: ToolchainImage, parts: RehearsalParts): Promise<Rehearsal> {
   const containers = new Containers(parts.docker, parts.patience);
-  const workspace = new Workspace(parts.directories);
-  const site = new Site({ containers, workspace, instance: parts.instance, logger: undefined });
+  const { directories, copies, runtime, instance } = parts;
+  const site = new Site({ containers, directories, copies, runtime, instance, logger: undefined });
   const id = `rehearsal-${randomUUID()}`;
   const secret = randomUUID();
   const place = await site.place(id, image);
   const plain = { image: image.name, contract: place.contract, user: place.user };
-  const { inputs, outputs } = place;
+  const { inputs, outputs } = place.directories ?? { inputs: "", outputs: "" };
   site.claim(id);
   try {
-    await site.prepare(place, [{ name: token, text: secret }]);
-    const ran = await runScript(containers, place, parts);
+    const ran = await runScript(site, place, { name: token, text: secret }, parts);
     const seen = sections(ran.log);
     const inputsArrive = seen[`/mnt/config/${id}/${token}`]?.trim() === secret;
-    const outputsArrive = await holds(join(workspace.outputs(id), token), secret, inputsArrive);
+    const written = ran.outputs.find(({ name }) => name === token);
+    // Where the input did not arrive there was nothing to copy: then an empty file is proof enough.
+    const outputsArrive = written !== undefined && (!inputsArrive || written.bytes.toString() === secret);
     return {
       ...plain,
       inputs,
@@ -108,10 +108,11 @@ export async function rehearse(image: ToolchainImage, parts: RehearsalParts): Pr
 }
 
 async function runScript(
-  containers: Containers,
+  { containers, transfer }: Site,
   place: Placement,
+  input: InputFile,
   { limits, signal, patience }: RehearsalParts,
-): Promise<{ fault: string | null; log: string }> {
+): Promise<{ fault: string | null; log: string; outputs: OutputFile[] }> {
   const spec: BuildSpec = {
     contract: 1,
     image: { name: "", digest: place.image },
@@ -123,17 +124,28 @@ async function runScript(
     outputs: [],
   };
   try {
+    await transfer.prepare(place);
     const container = await containers.create(rehearsalOptions(spec, place));
+    await transfer.deliver(container, place, [input]);
     const output = await follow(container, false, patience);
     const execution = await execute(
       { container, output, lastWord: null, begin: () => containers.start(container) },
-      { limits: spec.limits, signal, onLog: undefined, findExcess: async () => null, patience },
+      {
+        limits: spec.limits,
+        signal,
+        onLog: undefined,
+        findExcess: async () => null,
+        lookEvery: 1000,
+        early: false,
+        patience,
+      },
     );
-    return { fault: execution.stop?.reason ?? null, log: execution.log.toString() };
+    const { outputs } = await transfer.collect(container, place, limits);
+    return { fault: execution.stop?.reason ?? null, log: execution.log.toString(), outputs };
   } catch (error) {
     // The daemon's own words: that a path is not there, that a limit cannot be set.
     if (error instanceof Error && error.cause instanceof Error && !signal.aborted) {
-      return { fault: error.cause.message, log: "" };
+      return { fault: error.cause.message, log: "", outputs: [] };
     }
     throw error;
   }
@@ -163,15 +175,4 @@ export function sections(text: string): Record<string, string> {
 
 function withoutId(seen: Record<string, string>, id: string): Record<string, string> {
   return Object.fromEntries(Object.entries(seen).map(([title, text]) => [title.replace(`/${id}`, ""), text]));
-}
-
-/** Where the input did not arrive there was nothing to copy: then an empty file is proof enough. */
-async function holds(path: string, secret: string, whole: boolean): Promise<boolean> {
-  try {
-    const text = await readFile(path, "utf8");
-    return whole ? text === secret : true;
-  } catch (error) {
-    if (isCode(error, "ENOENT", "EACCES", "EPERM", "ENOTDIR")) return false;
-    throw error;
-  }
 }

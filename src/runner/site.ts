@@ -1,14 +1,19 @@
-import type { InputFile } from "../spec/spec.ts";
-import { containerName, handoverOptions, type Placement, type User } from "./container.ts";
+import { containerName, type Placement, type User } from "./container.ts";
 import type { Containers, PinnedImage } from "./containers.ts";
+import { Copies } from "./copies.ts";
 import type { RunnerLog } from "./daemon.ts";
 import { hasLastWord, outputContract } from "./images.ts";
-import { isCode } from "./walk.ts";
-import type { Workspace } from "./workspace.ts";
+import { Mounts } from "./mounts.ts";
+import type { Transfer } from "./transfer.ts";
+import { type RunnerDirectories, Workspace } from "./workspace.ts";
 
 export interface SiteParts {
   containers: Containers;
-  workspace: Workspace;
+  directories: RunnerDirectories;
+  /** Whether files travel through the daemon instead of these directories. */
+  copies?: boolean | undefined;
+  /** The daemon's name of the runtime; empty: its default. */
+  runtime?: string | undefined;
   /** Marks the containers of this server among those of others on the same daemon. */
   instance: string;
   logger: RunnerLog | undefined;
@@ -21,16 +26,21 @@ const nobody: User = { uid: 65534, gid: 65534 };
 export class Site {
   readonly containers: Containers;
   readonly workspace: Workspace;
+  readonly transfer: Transfer;
   readonly instance: string;
+  readonly #runtime: string;
   readonly #logger: RunnerLog | undefined;
   readonly #server: User = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   /** Id -> how often it is claimed. */
   readonly #live = new Map<string, number>();
 
-  constructor({ containers, workspace, instance, logger }: SiteParts) {
+  constructor({ containers, directories, copies, runtime, instance, logger }: SiteParts) {
     this.containers = containers;
-    this.workspace = workspace;
+    this.workspace = new Workspace(directories);
     this.instance = instance;
+    const parts = { containers, workspace: this.workspace, instance, server: this.#server };
+    this.transfer = copies === true ? new Copies(parts) : new Mounts(parts);
+    this.#runtime = runtime ?? "";
     this.#logger = logger;
   }
 
@@ -51,27 +61,19 @@ export class Site {
 
   /** Where a container of this image and id has its place. */
   async place(id: string, image: PinnedImage): Promise<Placement> {
+    const directories = await this.transfer.directories(id);
     return {
       id,
       image: image.digest,
       contract: outputContract(image.labels),
-      hasLastWord: hasLastWord(image.labels),
+      lastWord: hasLastWord(image.labels) ? id : null,
       instance: this.instance,
       // A server that is no root has its containers run as itself: then it may read and remove what they leave.
       user: this.#server.uid === 0 ? nobody : this.#server,
       cores: await this.containers.cores(),
-      ...this.workspace.hostPaths(id, await this.containers.ownMounts()),
+      directories,
+      runtime: this.#runtime,
     };
-  }
-
-  /** Makes the directories of a place, with these inputs. @throws Problem `storage-failed` */
-  async prepare(place: Placement, files: readonly InputFile[]): Promise<void> {
-    await this.workspace.prepare(place.id, files, ownerAt(place));
-  }
-
-  /** Writes inputs into the directory of a place that was prepared without. @throws Problem `storage-failed` */
-  async addInputs(place: Placement, files: readonly InputFile[]): Promise<void> {
-    await this.workspace.addInputs(place.id, files, ownerAt(place));
   }
 
   /**
@@ -88,14 +90,10 @@ export class Site {
     }
   }
 
-  /** Removes its directories, likewise. What a field image's root left may first have to be handed over to us. */
+  /** Removes its directories, likewise. */
   async clear(id: string, image: string | undefined): Promise<void> {
     try {
-      await this.workspace.remove(id).catch(async (error: unknown) => {
-        if (!isCode(error, "EACCES", "EPERM")) throw error;
-        await this.#handOver(id, image);
-        await this.workspace.remove(id);
-      });
+      await this.transfer.clear(id, image);
     } catch (error) {
       this.#logger?.warn({ err: error, build: id }, "directories not removed");
     }
@@ -111,19 +109,4 @@ export class Site {
     this.release(id);
     return gone;
   }
-
-  async #handOver(id: string, image: string | undefined): Promise<void> {
-    const shell = image ?? (await this.containers.images())[0]?.digest;
-    if (shell === undefined) throw new Error("no image to run chown in");
-    await this.workspace.restore(id);
-    const { inputs, outputs } = this.workspace.hostPaths(id, await this.containers.ownMounts());
-    await this.containers.runThrough(
-      handoverOptions({ id, image: shell, instance: this.instance, user: this.#server, inputs, outputs }),
-    );
-  }
-}
-
-/** Our own images run as a user who must be able to enter; the root of images from the field may anyway. */
-function ownerAt({ contract, user }: Placement): User | null {
-  return contract === "files" ? user : null;
 }

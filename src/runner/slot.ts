@@ -46,8 +46,9 @@ export class Slot {
     site.claim(place.id);
     let output: Following | undefined;
     try {
-      await site.prepare(place, []);
+      await site.transfer.prepare(place);
       const container = await containers.create(waitingOptions(limits, place));
+      await site.transfer.deliver(container, place, []);
       output = await follow(container, true, containers.patience);
       const slot = new Slot(site, place, container, output);
       await containers.start(container);
@@ -87,11 +88,11 @@ export class Slot {
   async load(spec: BuildSpec): Promise<Stage> {
     const { Running } = await this.#site.containers.state(this.#container);
     if (!Running || this.ended.aborted) throw new Error("the container does not wait any more");
-    await this.#site.addInputs(this.place, spec.files);
+    await this.#site.transfer.deliver(this.#container, this.place, spec.files);
     return {
       container: this.#container,
       output: this.#output,
-      lastWord: this.place.hasLastWord ? this.place.id : null,
+      lastWord: this.place.lastWord,
       begin: async () => {
         await this.#output.send(jobLine(spec, this.place.id));
         this.#begun = true;

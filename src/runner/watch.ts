@@ -1,14 +1,12 @@
 import type { Halt } from "./halt.ts";
 
-/** From one look to the next, milliseconds. */
-const every = 250;
-
 /**
  * Looks over what a build has written, now and then while it runs, and halts it when that is too much.
  * @param findExcess gives a sentence if it is too much
+ * @param every milliseconds from one look to the next
  * @returns ends the watch
  */
-export function watchUsage(findExcess: () => Promise<string | null>, halt: Halt): () => void {
+export function watchUsage(findExcess: () => Promise<string | null>, every: number, halt: Halt): () => void {
   let ended = false;
   let timer = setTimeout(look, every);
 

@@ -54,12 +54,12 @@ export class Workspace {
   }
 
   /**
-   * Makes both directories and writes the inputs. Nobody but the owner may enter, so that whatever a build leaves
+   * Makes both directories. Nobody but the owner may enter, so that whatever a build leaves
    * (a set-user-id file, say) is out of reach of others on this machine.
    * @param user to own it all; null: it stays ours
    * @throws Problem `storage-failed` when the disk is full or broken
    */
-  async prepare(id: string, files: readonly InputFile[], user: User | null): Promise<void> {
+  async prepare(id: string, user: User | null): Promise<void> {
     await stored(async () => {
       await Promise.all([this.#config, this.#builds].map((path) => mkdir(path, { recursive: true })));
       // One after another: if one fails, nothing is still being written when all is removed.
@@ -68,7 +68,6 @@ export class Workspace {
         await own(path, user);
       }
     });
-    await this.addInputs(id, files, user);
   }
 
   /** Writes inputs into a directory that was prepared; likewise. */
@@ -121,7 +120,7 @@ async function stored(work: () => Promise<void>): Promise<void> {
 }
 
 /** @throws RangeError for what could lead out of the directory: specs are made by us, so that is a bug */
-function plainName(name: string): string {
+export function plainName(name: string): string {
   if (name === "" || name === "." || name === ".." || /[\p{Cc}/\\]/u.test(name)) {
     throw new RangeError(`not a plain file name: ${JSON.stringify(name)}`);
   }

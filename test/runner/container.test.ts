@@ -7,10 +7,10 @@ const place: Placement = {
   id: "build-1",
   image: "sha256:abc",
   contract: "files",
-  hasLastWord: false,
+  lastWord: null,
+  runtime: "",
   user: { uid: 1000, gid: 1001 },
-  inputs: "/host/config/build-1",
-  outputs: "/host/builds/build-1",
+  directories: { inputs: "/host/config/build-1", outputs: "/host/builds/build-1" },
   cores: 2,
 };
 const spec = testSpec({ name: "kiisrv-controller-demo", digest: "sha256:abc" }, ["demo.bash"], { cpus: 8 });

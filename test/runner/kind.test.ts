@@ -11,10 +11,10 @@ const place: Placement = {
   id: "build-1",
   image: pinned.digest,
   contract: "files",
-  hasLastWord: false,
+  lastWord: null,
+  runtime: "",
   user: { uid: 1000, gid: 1001 },
-  inputs: "/host/config/build-1",
-  outputs: "/host/builds/build-1",
+  directories: { inputs: "/host/config/build-1", outputs: "/host/builds/build-1" },
   cores: 2,
 };
 

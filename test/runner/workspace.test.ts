@@ -18,7 +18,8 @@ afterEach(async () => {
 });
 
 test("a build's files stand in a directory that others may not enter", async () => {
-  await workspace.prepare(id, [{ name: "Demo-0.kll", text: "grüße\n" }], null);
+  await workspace.prepare(id, null);
+  await workspace.addInputs(id, [{ name: "Demo-0.kll", text: "grüße\n" }], null);
   expect(await readFile(join(root, "config", id, "Demo-0.kll"), "utf8")).toBe("grüße\n");
   for (const directory of ["config", "builds"]) {
     expect((await stat(join(root, directory, id))).mode & 0o777).toBe(0o700);
@@ -29,19 +30,21 @@ test("a build's files stand in a directory that others may not enter", async () 
 });
 
 test.each(["", ".", "..", "../a", "a/b", "a\0b", "a\nb", "a\\b"])("%j is no file name", async (name) => {
-  await expect(workspace.prepare(id, [{ name, text: "" }], null)).rejects.toThrow(RangeError);
+  await workspace.prepare(id, null);
+  await expect(workspace.addInputs(id, [{ name, text: "" }], null)).rejects.toThrow(RangeError);
 });
 
 test("two files of one name are an error, not one file", async () => {
   const twice = ["a", "b"].map((text) => ({ name: "same", text }));
-  await expect(workspace.prepare(id, twice, null)).rejects.toMatchObject({ code: "EEXIST" });
+  await workspace.prepare(id, null);
+  await expect(workspace.addInputs(id, twice, null)).rejects.toMatchObject({ code: "EEXIST" });
 });
 
 test("only directories named like a build count as a build's", async () => {
   expect(await workspace.ids()).toEqual([]);
-  await workspace.prepare(id, [], null);
+  await workspace.prepare(id, null);
   for (const other of ["data", "home", "build-1", "Not_a_build", id.toUpperCase(), id.slice(1), `${id}.d`]) {
-    await workspace.prepare(other, [], null);
+    await workspace.prepare(other, null);
   }
   await writeFile(join(root, "builds/artifact"), "");
   expect(await workspace.ids()).toEqual([id]);
