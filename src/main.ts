@@ -30,7 +30,7 @@ process.exitCode = await dispatch(
     doctor(() => import("./diagnose.ts")),
     keys,
     audit,
-    bundle(() => import("./bundling.ts")),
+    bundle(() => import("./bundling.ts"), process.stderr),
   ],
   {
     environment: process.env,

@@ -27,12 +27,26 @@ const patience = 60_000;
 /** How long the daemon may be silent while it packs or unpacks images, milliseconds: it does so on its disk first. */
 const silence = 15 * 60_000;
 
+/** What `docker info` says of where images are kept. */
+const storeSchema = z.array(z.array(z.string()));
+const containerdStore = "io.containerd.snapshotter.v1";
+
 /** The images of a Docker daemon, as far as carrying them needs. Nothing is ever pulled. */
 export class ImageDaemon {
   readonly #docker: Docker;
 
   constructor(docker: Docker) {
     this.#docker = docker;
+  }
+
+  /** @throws Error where images cannot be carried by their ids: in containerd's store the same image has another one */
+  async requireIds(): Promise<void> {
+    const { DriverStatus } = await ask(patience, () => this.#docker.info());
+    if (storeSchema.parse(DriverStatus ?? []).some(([, value]) => value === containerdStore)) {
+      throw new Error(
+        "the Docker daemon keeps its images in containerd's store; see docs/BUNDLES.md, By hand",
+      );
+    }
   }
 
   async platform(): Promise<Platform> {

@@ -42,6 +42,7 @@ export interface LoadReport {
 export async function loadBundle(options: LoadOptions): Promise<LoadReport> {
   const { into, daemon, progress, signal } = options;
   const { manifest, bytes, placed } = await check(options);
+  await daemon.requireIds();
   suitable(manifest, await daemon.platform());
   const place = await Place.open(into);
 

@@ -60,6 +60,7 @@ export interface SaveReport {
  */
 export async function saveBundle(options: SaveOptions): Promise<SaveReport> {
   const { output, compression, daemon, progress, signal } = options;
+  await daemon.requireIds();
   const found = await findImages(options.images, daemon);
   const platform = platformOf(found);
   const release = options.release ?? releaseOf(found, options.version);

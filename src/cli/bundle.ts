@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Screen } from "../bundle/progress.ts";
 import { type Command, type CommandWorld, usage } from "./command.ts";
 
 const saveOptions = {
@@ -14,16 +15,21 @@ const loadOptions = { into: { type: "string", default: "." } } as const;
 
 export type SaveOrder = ReturnType<typeof readSave>;
 
+export interface BundleWorld extends CommandWorld {
+  /** Where the progress is shown. */
+  screen: Screen;
+}
+
 /** What the command does, loaded for it alone: nobody else needs Docker's client at once. */
 export type LoadBundling = () => Promise<{
-  save(order: SaveOrder, world: CommandWorld, signal: AbortSignal): Promise<void>;
-  load(order: { file: string; into: string }, world: CommandWorld, signal: AbortSignal): Promise<void>;
-  verify(file: string, world: CommandWorld, signal: AbortSignal): Promise<void>;
-  show(file: string, world: CommandWorld, signal: AbortSignal): Promise<void>;
+  save(order: SaveOrder, world: BundleWorld, signal: AbortSignal): Promise<void>;
+  load(order: { file: string; into: string }, world: BundleWorld, signal: AbortSignal): Promise<void>;
+  verify(file: string, world: BundleWorld, signal: AbortSignal): Promise<void>;
+  show(file: string, world: BundleWorld, signal: AbortSignal): Promise<void>;
 }>;
 
 /** `kiisrv bundle`: everything a host needs, in one file. */
-export function bundle(loadBundling: LoadBundling): Command {
+export function bundle(loadBundling: LoadBundling, screen: Screen): Command {
   return {
     name: "bundle",
     summary: "save, load: carry the images, compose file and layouts in one file",
@@ -51,13 +57,13 @@ kiisrv bundle show FILE
 
     async run([action, ...args], world) {
       const job = readJob(action, args);
-      await interruptible(async (signal) => job(await loadBundling(), world, signal));
+      await interruptible(async (signal) => job(await loadBundling(), { ...world, screen }, signal));
     },
   };
 }
 
 type Bundling = Awaited<ReturnType<LoadBundling>>;
-type Job = (bundling: Bundling, world: CommandWorld, signal: AbortSignal) => Promise<void>;
+type Job = (bundling: Bundling, world: BundleWorld, signal: AbortSignal) => Promise<void>;
 
 function readJob(action: string | undefined, args: string[]): Job {
   if (action === "save") {

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -149,6 +150,28 @@ describe.skipIf(!canRunDaemon)("a bundle carried to an empty daemon (needs root 
     expect(output).toMatch(/image there +kiisrv-server:/);
     expect(output).toMatch(new RegExp(`image new +${host.controller}:`));
     expect(await tags()).toEqual(await expectedTags(release));
+  });
+
+  test.for([
+    ["SIGINT", 1, []],
+    // What it was writing goes with the next save.
+    ["SIGKILL", null, ["ended.tar.zst.part"]],
+  ] as const)("leaves no half archive when %s ends its making", async ([signal, code, mayBeLeft]) => {
+    const directory = mkdtempSync(host.path("ended-"));
+    const of = ["--server", host.server, "--version", "carried", "--no-proxy"];
+    const child = host.start(["save", "-o", join(directory, "ended.tar.zst"), ...of]);
+    const [ended, lines] = [once(child, "close"), [] as string[]];
+    for await (const line of createInterface({ input: child.stderr })) {
+      lines.push(line);
+      if (line.startsWith("writing")) child.kill(signal);
+    }
+    expect((await ended)[0]).toBe(code);
+    if (code !== null) expect(lines.at(-1)).toBe(`kiisrv bundle: interrupted by ${signal}`);
+    expect(mayBeLeft).toEqual(expect.arrayContaining(readdirSync(directory)));
+    expect(await host.save(join(basename(directory), "ended.tar.zst"))).toBe(
+      join(directory, "ended.tar.zst"),
+    );
+    expect(readdirSync(directory)).toEqual(["ended.tar.zst"]);
   });
 
   test("of another platform is refused", async () => {
