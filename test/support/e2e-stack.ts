@@ -1,8 +1,9 @@
 import { execFile, spawnSync } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { chmod, chown, copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, chown, cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import Docker from "dockerode";
 import { freePort } from "../../scripts/free-port.ts";
@@ -10,7 +11,7 @@ import { type DaemonProxy, proxyDaemon } from "./daemon-proxy.ts";
 
 const run = promisify(execFile);
 const docker = new Docker();
-const production = new URL("../../compose.prod.yaml", import.meta.url);
+const checkout = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Who runs Compose: nobody this machine knows, in a group of theirs that owns the daemon's socket. */
 const operator = { uid: 4711, gid: 54321 };
@@ -24,17 +25,19 @@ export function composeCommands(): string[][] {
   );
 }
 
-/** The production stack, run by an operator in a directory that holds nothing but its compose file. Needs root. */
+/** A stack, run by an operator in a directory that holds nothing but its compose file and what that mounts. Needs root. */
 export class Stack {
   readonly directory: string;
   readonly ports: { plain: number; http: number; https: number };
   readonly #compose: string[];
+  readonly #file: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #daemon: DaemonProxy;
   readonly #project: string;
 
   private constructor(parts: {
     directory: string;
+    file: string;
     ports: Stack["ports"];
     compose: string[];
     image: string;
@@ -43,6 +46,7 @@ export class Stack {
     this.directory = parts.directory;
     this.ports = parts.ports;
     this.#compose = parts.compose;
+    this.#file = parts.file;
     this.#daemon = parts.daemon;
     this.#project = `kiisrv-e2e-${randomUUID()}`;
     this.#environment = {
@@ -60,10 +64,15 @@ export class Stack {
     };
   }
 
-  /** Prepares the directory and a socket of an unusual group; starts nothing. */
-  static async create(compose: string[], image: string): Promise<Stack> {
+  /**
+   * Prepares the directory and a socket of an unusual group; starts nothing.
+   * @param files of the checkout: the compose file, then what it mounts
+   */
+  static async create(compose: string[], image: string, ...files: [string, ...string[]]): Promise<Stack> {
     const directory = await mkdtemp(join(tmpdir(), "kiisrv-e2e-stack-"));
-    await copyFile(production, join(directory, "compose.prod.yaml"));
+    for (const name of files) {
+      await cp(join(checkout, name), join(directory, name), { recursive: true, verbatimSymlinks: true });
+    }
     await chown(directory, operator.uid, operator.uid);
     const sockets = await mkdtemp(join(tmpdir(), "kiisrv-e2e-socket-"));
     await chmod(sockets, 0o755);
@@ -71,14 +80,14 @@ export class Stack {
     await chown(daemon.socketPath, 0, operator.gid);
     await chmod(daemon.socketPath, 0o660);
     const [plain, http, https] = [await freePort("::"), await freePort("::"), await freePort("::")];
-    return new Stack({ directory, ports: { plain, http, https }, compose, image, daemon });
+    return new Stack({ directory, file: files[0], ports: { plain, http, https }, compose, image, daemon });
   }
 
   /** Runs Compose with the profile `proxy` active or none; returns what it prints. @throws Error with its complaints */
   async compose(profile: "proxy" | "", ...args: string[]): Promise<string> {
     const [program = "", ...first] = this.#compose;
     const environment = { ...this.#environment, ...(profile === "" ? {} : { COMPOSE_PROFILES: profile }) };
-    const { stdout } = await run(program, [...first, "--file", "compose.prod.yaml", ...args], {
+    const { stdout } = await run(program, [...first, "--file", this.#file, ...args], {
       ...operator,
       cwd: this.directory,
       env: environment,
