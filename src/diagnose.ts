@@ -12,6 +12,7 @@ import { lookAtPort } from "./doctor/probes/port.ts";
 import { lookAtProcess } from "./doctor/probes/process.ts";
 import { lookFromOutside } from "./doctor/probes/publicly.ts";
 import { lookAtSocket } from "./doctor/probes/socket.ts";
+import { requireAnswer } from "./doctor/probes/stuck.ts";
 import { messageOf } from "./doctor/text.ts";
 import { LayoutLibrary } from "./layout/library.ts";
 import { LayoutListing } from "./layout/listing.ts";
@@ -55,14 +56,15 @@ function probesOf({ config, mistakes, known, environment, thorough, url, ...diag
   };
   const daemon = once(() => asked((one) => one.daemon()));
   const images = once(() => asked((one) => one.images()));
-  const databases = once((limit: AbortSignal) =>
-    examineDatabases({ directory: config.data, thorough }, limit),
-  );
+  const databases = once(async (limit: AbortSignal) => {
+    await requireAnswer(config.data);
+    return examineDatabases({ directory: config.data, thorough }, limit);
+  });
   const name = hostname();
   return {
     configuration: async () => ({ settings: config, mistakes, known, set }),
     process: lookAtProcess,
-    socket: () => lookAtSocket(environment),
+    socket: () => lookAtSocket({ ...environment, DOCKER_HOST: config.dockerHost }),
     answer,
     daemon,
     images,
@@ -118,6 +120,7 @@ async function inDirectories(paths: readonly string[], work: () => Promise<Rehea
 }
 
 async function lookAtLayouts(config: Config): Promise<LayoutFacts> {
+  await Promise.all([config.layouts, ...config.syncedLayouts].map(requireAnswer));
   try {
     const synced = new SyncedLayouts(...config.syncedLayouts);
     const listed = await new LayoutListing(new LayoutLibrary(config.layouts, synced)).list();

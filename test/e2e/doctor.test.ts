@@ -256,6 +256,21 @@ describe("storage", () => {
     await isContent("--quick");
   });
 
+  test("file systems hang, and the doctor does not", async () => {
+    const bin = join(patient.root, "bin");
+    await mkdir(bin);
+    await writeFile(join(bin, "stat"), "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+    const path = process.env.PATH ?? "";
+    patient.environment.PATH = `${bin}:${path}`;
+    const report = await patient.doctor("--quick");
+    expect(report.code).toBe(1);
+    const hanging = ["storage.writable", "databases.integrity", "layouts.library"];
+    for (const id of hanging) expect(report.find(id).found).toContain("does not answer within");
+    expect(report.find("daemon.answers").status).toBe("ok");
+    patient.environment.PATH = path;
+    await isContent("--quick");
+  });
+
   test("everybody may write to the data", async () => {
     await chmod(patient.data, 0o777);
     await patient.carryOut(await finds("storage.private", "--quick"), "chmod");

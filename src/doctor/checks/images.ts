@@ -70,8 +70,8 @@ export const images: Check[] = [
     id: "images.family",
     title: "every version's image builds the version's boards",
     why: "An image of another family has no script for them: every build would fail.",
-    needs: ["images", "databases"],
-    judge({ images: there, databases: { versions } }) {
+    needs: ["images", "databases", "configuration"],
+    judge({ images: there, databases: { versions }, configuration: { settings } }) {
       const mixed = versions.flatMap((version) => {
         const label = there.find(({ name }) => name === imageName(version))?.labels["kiisrv.family"];
         return label === undefined || label === version.family ? [] : [{ version, label }];
@@ -80,10 +80,14 @@ export const images: Check[] = [
       const found = mixed.map(
         ({ version, label }) => `${version.name} is of ${version.family}, ${imageName(version)} of ${label}`,
       );
-      const [{ version, label } = { version: undefined, label: "" }] = mixed;
+      const file = shellWord(`${settings.data}/config.db`);
+      const mends = mixed.map(({ version, label }) => {
+        const statement = `UPDATE Versions SET family = '${label}' WHERE name = '${version.name}'`;
+        return `sqlite3 ${file} ${shellWord(statement)}`;
+      });
       return fail(
         found.join("; "),
-        `sqlite3 DATA/config.db ${shellWord(`UPDATE Versions SET family = '${label}' WHERE name = '${version?.name}'`)}; or tag the right image: docker tag IMAGE ${version ? imageName(version) : ""}`,
+        `give the versions their right images (docker tag), or:\n${mends.join("\n")}`,
       );
     },
   }),

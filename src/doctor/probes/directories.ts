@@ -3,9 +3,10 @@ import { access, constants, open, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DirectoryFacts, DiskFacts, Settings } from "../facts.ts";
 import { within } from "../patience.ts";
+import { requireAnswer } from "./stuck.ts";
 
 /** Milliseconds a file system has for all that is asked of it here. */
-const patience = 2000;
+const patience = 4000;
 
 /** Looks at the directories the server writes to; one whose file system hangs does not hold up the others. */
 export function lookAtDirectories(settings: Settings): Promise<DirectoryFacts[]> {
@@ -30,6 +31,7 @@ export function lookAtDirectories(settings: Settings): Promise<DirectoryFacts[]>
 }
 
 async function lookAtDirectory(variable: string, path: string): Promise<DirectoryFacts> {
+  await requireAnswer(path);
   const found = await stat(path).catch(absent);
   if (found === undefined) {
     const above = await nearestAbove(path);
