@@ -80,7 +80,7 @@ place() {
 echo "placing files in $into"
 mkdir "$work/files"
 archive | tar -xf - -C "$work/files" --no-same-owner \
-  --exclude='blobs' --exclude=SHA256SUMS --exclude=bundle.json --exclude=manifest.json --exclude=load.sh
+  --exclude='.*' --exclude=blobs --exclude=SHA256SUMS --exclude=bundle.json --exclude=manifest.json --exclude=load.sh
 (cd "$work/files" && find . ! -type d | sed 's|^\./||' | sort) >"$work/names"
 while IFS= read -r name; do place "$name"; done <"$work/names"
 mv -f "$work/bundle.json" "$into/bundle.json"

@@ -8,7 +8,7 @@ import { ownLayouts, syncedLayouts, versionFacts } from "./bundle/contents.ts";
 import { ImageDaemon } from "./bundle/daemon.ts";
 import { loadBundle } from "./bundle/load.ts";
 import { type Manifest, memberNames, parseManifest, printManifest, sizeOf } from "./bundle/manifest.ts";
-import { megabytes, Progress } from "./bundle/progress.ts";
+import { megabytes, Progress, type Screen } from "./bundle/progress.ts";
 import { readManifest, verifyBundle } from "./bundle/reading.ts";
 import { type Content, saveBundle } from "./bundle/save.ts";
 import type { LoadBundling, SaveOrder } from "./cli/bundle.ts";
@@ -28,7 +28,7 @@ export const save: Bundling["save"] = async (order, { environment, output, scree
   const daemon = new ImageDaemon(connectDaemon(config).docker);
   const versions = openVersions(config);
   const chosen = await chooseImages(order, versions.all(), daemon);
-  const { manifest, size, sha256 } = await saveBundle({
+  const options = {
     output: resolve(order.output),
     compression: compressionByName(order.output) ?? "none",
     version: productVersion(),
@@ -42,9 +42,11 @@ export const save: Bundling["save"] = async (order, { environment, output, scree
     ],
     since: order.since === undefined ? undefined : await readSince(order.since, signal),
     daemon,
-    progress: new Progress(screen),
     signal,
-  });
+  };
+  const { manifest, size, sha256 } = await withProgress(screen, (progress) =>
+    saveBundle({ ...options, progress }),
+  );
   output(
     `${order.output}: release ${manifest.release}, ${manifest.images.length} images, ${megabytes(size)} (unpacked ${megabytes(sizeOf(manifest.members))})`,
   );
@@ -53,8 +55,9 @@ export const save: Bundling["save"] = async (order, { environment, output, scree
 
 export const load: Bundling["load"] = async ({ file, into }, { environment, output, screen }, signal) => {
   const daemon = new ImageDaemon(connectDaemon(readConfig(environment)).docker);
-  const progress = new Progress(screen);
-  const { manifest, images, files } = await loadBundle({ file, into, daemon, progress, signal });
+  const { manifest, images, files } = await withProgress(screen, (progress) =>
+    loadBundle({ file, into, daemon, progress, signal }),
+  );
   output(`release ${manifest.release}, made ${manifest.created}`);
   for (const { image, outcome } of images)
     output(`  image ${outcome.padEnd(8)}${image.tags[0]}  ${image.id.slice(7, 19)}`);
@@ -65,14 +68,13 @@ export const load: Bundling["load"] = async ({ file, into }, { environment, outp
 };
 
 export const verify: Bundling["verify"] = async (file, { output, screen }, signal) => {
-  const progress = new Progress(screen);
-  const begin = ({ members }: Manifest) => progress.begin(`checking ${file}`, sizeOf(members));
-  const { release, members } = await verifyBundle(file, {
-    signal,
-    begin,
-    onBytes: (count) => progress.advance(count),
-  });
-  progress.end();
+  const { release, members } = await withProgress(screen, (progress) =>
+    verifyBundle(file, {
+      signal,
+      begin: ({ members }) => progress.begin(`checking ${file}`, sizeOf(members)),
+      onBytes: (count) => progress.advance(count),
+    }),
+  );
   output(`${file}: release ${release}, all ${members.length} members are as its manifest says`);
 };
 
@@ -83,6 +85,16 @@ export const show: Bundling["show"] = async (file, { output }, signal) => {
       .trimEnd(),
   );
 };
+
+/** Whatever comes of the work, what is printed next has a line of its own. */
+async function withProgress<T>(screen: Screen, work: (progress: Progress) => Promise<T>): Promise<T> {
+  const progress = new Progress(screen);
+  try {
+    return await work(progress);
+  } finally {
+    progress.end();
+  }
+}
 
 function smallContents({ compose }: SaveOrder, versions: VersionStore): Content[] {
   const here = "compose.prod.yaml";

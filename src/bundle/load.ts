@@ -63,7 +63,6 @@ export async function loadBundle(options: LoadOptions): Promise<LoadReport> {
     files.push({ path: member.path, outcome });
   }
   await place.finish(bytes);
-  progress.end();
   const images = manifest.images.map((image) => ({
     image,
     outcome: missing.includes(image) ? ("new" as const) : ("there" as const),

@@ -78,9 +78,7 @@ export async function saveBundle(options: SaveOptions): Promise<SaveReport> {
     const manifest = describe(members, images, { ...options, platform, release });
     progress.begin(`writing ${output}`, sizeOf(members));
     const archive = tar(allParts(manifest, entries, progress), options.created);
-    const written = await publish(archive, output, compression, signal);
-    progress.end();
-    return { manifest, ...written };
+    return { manifest, ...(await publish(archive, output, compression, signal)) };
   } finally {
     await spool.close();
   }
@@ -154,9 +152,10 @@ async function fetchBlobs(
   progress.begin("fetching the images from the daemon", 0);
   const archive = extract();
   const ids = images.map(({ id }) => id);
-  const fed = pipeline(counted(daemon.save(ids, signal), progress), archive);
-  for await (const entry of archive) await spool.take(buffers(entry), wanted);
-  await fed;
+  const take = async () => {
+    for await (const entry of archive) await spool.take(buffers(entry), wanted);
+  };
+  await Promise.all([pipeline(counted(daemon.save(ids, signal), progress), archive), take()]);
 }
 
 /** A member and where its bytes come from. */

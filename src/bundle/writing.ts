@@ -48,6 +48,8 @@ async function fill(archive: Pack, parts: Iterable<Part> | AsyncIterable<Part>, 
       error ? done.reject(error) : done.resolve(),
     );
     entry.once("error", done.reject);
+    // Waited for below; but the entry may fail while a part is slow to give its next bytes.
+    done.promise.catch(() => undefined);
     for await (const chunk of part.bytes()) {
       if (!entry.write(chunk)) await Promise.race([once(entry, "drain"), done.promise]);
     }
