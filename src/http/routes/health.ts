@@ -1,5 +1,5 @@
 import type Router from "@koa/router";
-import type { Door } from "../door.ts";
+import type { Draining } from "../draining.ts";
 
 /** Asked every few seconds by whatever watches the server: of no interest in a log, free of charge, and for everybody. */
 export const healthPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
@@ -15,7 +15,7 @@ export interface HealthParts {
 export function healthRoutes(
   router: Router,
   { checks, problems }: HealthParts,
-  { draining }: Pick<Door, "draining">,
+  { draining }: { draining: Draining },
 ): void {
   router.get("/healthz", (ctx) => {
     ctx.set("Cache-Control", "no-store");
