@@ -6,7 +6,7 @@ import { describeConfig } from "../src/config.ts";
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const production = read("compose.prod.yaml");
 
-/** What the server's image decides, or its place in a container. */
+/** What the server's image decides, or its place in a container. DOCKER_HOST is Compose's own: its socket is mounted. */
 const ofTheContainer = [
   "KIISRV_HOST",
   "KIISRV_PORT",
@@ -19,6 +19,7 @@ const ofTheContainer = [
   "HOST_TMP_CONFIG",
   "HOST_TMP_BUILDS",
   "KIISRV_TRUST_PROXY",
+  "DOCKER_HOST",
 ];
 
 test("compose.prod.yaml passes every other setting on to the server", () => {
