@@ -254,6 +254,22 @@ describe.runIf(process.getuid?.() === 0)("a disk that is full", () => {
   });
 });
 
+test("a runtime the daemon does not have is a fault that names it", async () => {
+  const other = createDockerRunner({
+    docker,
+    directories: directories(root),
+    instance,
+    runtime: "no-such-runtime",
+  });
+  const { signal } = new AbortController();
+  const refusal = await other
+    .run(testSpec(hostile, ["well"]), { id: newBuildId(), signal })
+    .catch((error) => error);
+  expect(refusal).toMatchObject({ code: "runner-unavailable" });
+  expect(String(refusal.cause)).toContain("no-such-runtime");
+  expect(await leftovers()).toEqual([]);
+});
+
 describe("a daemon that is not there", () => {
   function runnerOn(socketPath: string, patience: number): Runner {
     const directories = { tmpConfig: join(root, "no-config"), tmpBuilds: join(root, "no-builds") };

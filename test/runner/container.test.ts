@@ -15,6 +15,16 @@ const place: Placement = {
 };
 const spec = testSpec({ name: "kiisrv-controller-demo", digest: "sha256:abc" }, ["demo.bash"], { cpus: 8 });
 
+test("the runtime is the daemon's own unless one is named", () => {
+  expect(containerOptions(spec, place).HostConfig).not.toHaveProperty("Runtime");
+  expect(containerOptions(spec, { ...place, runtime: "runsc" }).HostConfig?.Runtime).toBe("runsc");
+});
+
+test("files that travel through the daemon have a volume without a name, and nothing of the host", () => {
+  const { HostConfig } = containerOptions(spec, { ...place, directories: null });
+  expect(HostConfig?.Mounts).toMatchObject([{ Type: "volume", Source: "", Target: "/mnt" }]);
+});
+
 test("the container is the spec's: its image by digest, its command, environment and limits", () => {
   expect(containerOptions(spec, place)).toMatchObject({
     name: "kiisrv-build-1",
