@@ -23,6 +23,9 @@ export interface ConnectionSettings {
 export function connectDaemon({ dockerHost, transfer }: ConnectionSettings): Connection {
   const remote = dockerHost !== "" && !dockerHost.startsWith("unix://");
   const copies = transfer === "auto" ? remote : transfer === "copy";
+  if (dockerHost.startsWith("unix://")) {
+    return { docker: new Docker({ socketPath: dockerHost.slice("unix://".length) }), copies };
+  }
   if (!dockerHost.startsWith("ssh://")) return { docker: new Docker(), copies };
   // The host's name is for the header alone: the agent knows where to go.
   const options = {
