@@ -4,11 +4,18 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { Limits } from "./spec/spec.ts";
 
-/** One setting: its variable, what it means, its default as it would be written, and how it is read. */
-interface Setting<T> {
+/** What a person is told of a setting. */
+export interface SettingFacts {
   variable: string;
   meaning: string;
+  /** What a value must be, e.g. `a whole number from 0 to 9`. */
+  accepts: string;
+  /** The default, as it would be written; empty: none. */
   fallback: string;
+}
+
+/** One setting: what is told of it, and how it is read. */
+interface Setting<T> extends SettingFacts {
   /** @throws Error saying what the value must be */
   parse(text: string): T;
 }
@@ -277,7 +284,7 @@ export function examineConfig(environment: Environment): { config: Config; mista
 
 /** The names of all variables that mean something. */
 export function configVariables(): string[] {
-  return Object.values<Setting<unknown>>(settings).flatMap(({ variable }) => [variable, `${variable}_FILE`]);
+  return configTable().flatMap(({ variable }) => [variable, `${variable}_FILE`]);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -295,16 +302,21 @@ function lookUp(variable: string, environment: Environment): { label: string; re
   };
 }
 
+/** The table of variables, in its order. */
+export function configTable(): SettingFacts[] {
+  return Object.values<SettingFacts>(settings);
+}
+
 /** The table of variables as text, for `kiisrv --help`. */
 export function describeConfig(): string {
-  return Object.values<Setting<unknown>>(settings)
+  return configTable()
     .map(({ variable, meaning, fallback }) => `  ${variable.padEnd(30)}${meaning} [${fallback}]`)
     .join("\n");
 }
 
 /** The table as a file of environment variables to fill in: each one commented out, at its default. */
 export function configTemplate(): string {
-  return Object.values<Setting<unknown>>(settings)
+  return configTable()
     .map(({ variable, meaning, fallback }) => `# ${meaning}\n#${variable}=${fallback}\n`)
     .join("\n");
 }
@@ -366,11 +378,12 @@ const mebibyte = 1024 * 1024;
 const day = 24 * 60 * 60 * 1000;
 
 function text(variable: string, meaning: string, fallback: string): Setting<string> {
-  return { variable, meaning, fallback, parse: (given) => given };
+  return { variable, meaning, accepts: "text", fallback, parse: (given) => given };
 }
 
 function path(variable: string, meaning: string, fallback: string): Setting<string> {
-  return { variable, meaning, fallback, parse: (given) => (given === "" ? "" : resolve(given)) };
+  const parse = (given: string) => (given === "" ? "" : resolve(given));
+  return { variable, meaning, accepts: "a path", fallback, parse };
 }
 
 function whole(
@@ -380,15 +393,15 @@ function whole(
   from: number,
   to: number,
 ): Setting<number> {
+  const accepts = `a whole number from ${from} to ${to}`;
   return {
     variable,
     meaning,
+    accepts,
     fallback,
     parse(given) {
       const value = Number(given);
-      if (!/^\d+$/.test(given) || value < from || value > to) {
-        throw new Error(`must be a whole number from ${from} to ${to}`);
-      }
+      if (!/^\d+$/.test(given) || value < from || value > to) throw new Error(`must be ${accepts}`);
       return value;
     },
   };
@@ -396,15 +409,17 @@ function whole(
 
 /** A number of proxies, or the list of them: addresses and networks. */
 function proxies(variable: string, meaning: string, fallback: string): Setting<number | string[]> {
+  const accepts = "a whole number from 0 to 9, or addresses and networks: 10.0.0.1,fd00::/64";
   return {
     variable,
     meaning,
+    accepts,
     fallback,
     parse(given) {
       if (/^\d$/.test(given)) return Number(given);
       const list = given.split(",").map((entry) => entry.trim());
       if (list.every(isNetwork)) return list;
-      throw new Error("must be a whole number from 0 to 9, or addresses and networks: 10.0.0.1,fd00::/64");
+      throw new Error(`must be ${accepts}`);
     },
   };
 }
@@ -419,13 +434,15 @@ function flag(variable: string, meaning: string, fallback: string): Setting<bool
   const choices = new Map(
     Object.entries({ true: true, "1": true, yes: true, false: false, "0": false, no: false }),
   );
+  const accepts = "true or false";
   return {
     variable,
     meaning,
+    accepts,
     fallback,
     parse(given) {
       const value = choices.get(given.toLowerCase());
-      if (value === undefined) throw new Error("must be true or false");
+      if (value === undefined) throw new Error(`must be ${accepts}`);
       return value;
     },
   };
@@ -437,13 +454,15 @@ function oneOf<const T extends string>(
   fallback: T,
   choices: readonly T[],
 ): Setting<T> {
+  const accepts = `one of ${choices.join(", ")}`;
   return {
     variable,
     meaning,
+    accepts,
     fallback,
     parse(given) {
       const value = choices.find((choice) => choice === given);
-      if (value === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
+      if (value === undefined) throw new Error(`must be ${accepts}`);
       return value;
     },
   };
