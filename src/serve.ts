@@ -173,6 +173,7 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   });
   void retention.start();
   const stopping = new AbortController();
+  void catalog.listen(stopping.signal);
   stats.catchUp(stopping.signal).catch((error) => logger.error({ err: error }, "statistics are behind"));
 
   return {
@@ -182,7 +183,9 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
       const closed = new Promise((resolve) => server.close(resolve));
       const cleared = Promise.all([runner.close(), checkup.stop()]);
       await service.stop(config.graceSeconds * 1000);
-      await Promise.race([cleared, sleep(clearTime, undefined, { ref: false })]);
+      // What ended meanwhile left something to clear away, too.
+      const all = cleared.then(() => runner.close());
+      await Promise.race([all, sleep(clearTime, undefined, { ref: false })]);
       await disconnect(server, closed);
       await retention.stop();
       giveBack(held);

@@ -173,10 +173,10 @@ describe("a stop", () => {
     });
     vi.stubEnv("DOCKER_HOST", `unix://${socket}`);
     const { url, stop } = await started(configure(temporaryDirectory()));
-    // The first asks for what a former life left.
-    await eventually(() => connections.length === 1);
-    const answer = fetch(`${url}/versions`);
+    // They ask for what a former life left, and for changes among the images.
     await eventually(() => connections.length === 2);
+    const answer = fetch(`${url}/versions`);
+    await eventually(() => connections.length === 3);
     const stopped = stop();
     for (const connection of connections) connection.destroy();
     expect((await answer).status).toBe(200);

@@ -1,9 +1,14 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../errors.ts";
 import type { Runner, ToolchainImage } from "../runner/runner.ts";
 
-/** How old what was seen may be when a request comes, milliseconds. */
-export const freshEnough = 2000;
+/** How old what was seen may be when a request comes and nobody tells of changes, milliseconds. */
+const freshEnough = 2000;
+/** How long somebody who tells of changes is believed to be alive, milliseconds. */
+const believed = 10_000;
+/** From one attempt to be told of changes to the next, milliseconds. */
+const attemptEvery = 5000;
 /** How long a daemon that hangs holds up those who could do with what was seen before, milliseconds. */
 const lookPatience = 1000;
 
@@ -11,17 +16,51 @@ const lookPatience = 1000;
  * The controller images that are installed, by name. Keeps what it saw last, so that cached answers need no daemon.
  */
 export class ImageCatalog {
-  readonly #runner: Pick<Runner, "images">;
+  readonly #runner: Pick<Runner, "images" | "watchImages">;
   readonly #clock: () => number;
   #images = new Map<string, ToolchainImage>();
   #fault: Problem | undefined;
   #checked = Number.NEGATIVE_INFINITY;
+  /** Whether changes are told of. */
+  #told = false;
+  /** Whether there was a change since the last look began. */
+  #changed = false;
   #checking: { look: Promise<void>; longEnough: Promise<void> } | undefined;
 
   /** @param clock monotonic milliseconds */
-  constructor(runner: Pick<Runner, "images">, clock: () => number = () => performance.now()) {
+  constructor(runner: Pick<Runner, "images" | "watchImages">, clock: () => number = () => performance.now()) {
     this.#runner = runner;
     this.#clock = clock;
+  }
+
+  /**
+   * Sees to it that what is known is how it is: a look at a daemon with many images takes long, so there is none while the
+   * daemon tells of changes, but for one now and then that nobody waits for.
+   */
+  async current(): Promise<void> {
+    if (!this.#told) return this.refresh(freshEnough);
+    if (this.#changed) return this.refresh();
+    // It may hang without anybody's noticing.
+    void this.refresh(believed);
+  }
+
+  /** Has the daemon tell of changes until `signal`, as far as it does. */
+  async listen(signal: AbortSignal): Promise<void> {
+    const changed = () => {
+      this.#told = true;
+      this.#changed = true;
+    };
+    while (!signal.aborted) {
+      try {
+        await this.#runner.watchImages(changed, signal);
+      } catch (error) {
+        // What ails the daemon is found out by looking.
+        if (!(error instanceof Problem)) throw error;
+      } finally {
+        this.#told = false;
+      }
+      await pause(attemptEvery, signal);
+    }
   }
 
   /**
@@ -70,6 +109,7 @@ export class ImageCatalog {
   }
 
   async #look(): Promise<void> {
+    this.#changed = false;
     try {
       const images = await this.#runner.images();
       this.#images = new Map(images.map((image) => [image.name, image]));
@@ -81,4 +121,10 @@ export class ImageCatalog {
       this.#checked = this.#clock();
     }
   }
+}
+
+/** Milliseconds, or less when it is aborted. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  const aborted = once(signal, "abort", { signal: AbortSignal.timeout(milliseconds) });
+  await Promise.allSettled([aborted]);
 }

@@ -1,13 +1,13 @@
 import { imageName, type ReleaseInfo, releaseInfo } from "../firmware/versions.ts";
 import type { VersionStore } from "../store/versions.ts";
-import { freshEnough, type ImageCatalog } from "./catalog.ts";
+import type { ImageCatalog } from "./catalog.ts";
 
 /** The versions whose image is installed, by name, with what is known of each release. */
 export async function offeredVersions(
   versions: VersionStore,
   catalog: ImageCatalog,
 ): Promise<Record<string, ReleaseInfo | null>> {
-  await catalog.refresh(freshEnough);
+  await catalog.current();
   const offered: Record<string, ReleaseInfo | null> = {};
   for (const version of versions.all()) {
     const image = catalog.find(imageName(version));

@@ -8,7 +8,7 @@ import type { ArtifactStore } from "../store/artifacts.ts";
 import type { OpenBuild } from "../store/buildRows.ts";
 import type { BuildStore } from "../store/builds.ts";
 import type { StatsStore } from "../store/stats.ts";
-import { freshEnough, type ImageCatalog } from "./catalog.ts";
+import type { ImageCatalog } from "./catalog.ts";
 import type { Room } from "./diskGuard.ts";
 import { type Outcome, readOutcome, summarize } from "./outcome.ts";
 import { packageBuild } from "./package.ts";
@@ -101,7 +101,7 @@ export class BuildService {
    */
   async build(body: Uint8Array, requester: Requester, admit?: () => void): Promise<BuildAnswer> {
     const { planner, catalog } = this.#parts;
-    await catalog.refresh(freshEnough);
+    await catalog.current();
     const plan = planner.recall(body) ?? planner.plan(body);
     const planned = () => (isPlanned(plan) ? plan : planner.plan(body));
     const shared = (await this.#kept(plan.key)) ?? this.#inFlight.get(plan.key);

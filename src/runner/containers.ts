@@ -4,7 +4,7 @@ import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "do
 import { Problem } from "../errors.ts";
 import type { BuildSpec } from "../spec/spec.ts";
 import { buildLabel, instanceLabel } from "./container.ts";
-import { ask, askUnless } from "./daemon.ts";
+import { ask, askUnless, fault } from "./daemon.ts";
 import { readAll } from "./drain.ts";
 import { controllerImages } from "./images.ts";
 import { type Mount, mayBeContainer } from "./ownMounts.ts";
@@ -40,6 +40,20 @@ export class Containers {
     return controllerImages(
       await ask(this.patience, (abortSignal) => this.#docker.listImages({ abortSignal })),
     );
+  }
+
+  /** Calls back when it begins to listen, and with each change among the images; see `Runner.watchImages`. */
+  async watchImages(changed: () => void, signal: AbortSignal): Promise<void> {
+    const events = await ask(this.patience, (limit) => {
+      const abortSignal = AbortSignal.any([limit, signal]);
+      return this.#docker.getEvents({ filters: { type: ["image"] }, abortSignal });
+    });
+    try {
+      changed();
+      for await (const _event of events) changed();
+    } catch (error) {
+      if (!signal.aborted) throw fault(error);
+    }
   }
 
   /**

@@ -71,6 +71,10 @@ class DockerRunner implements Runner {
     return this.#site.containers.images();
   }
 
+  watchImages(changed: () => void, signal: AbortSignal): Promise<void> {
+    return this.#site.containers.watchImages(changed, signal);
+  }
+
   async run(spec: BuildSpec, options: RunOptions): Promise<RunResult> {
     const { id, signal } = options;
     if (!idPattern.test(id) || this.#site.isLive(id)) throw new RangeError(`not a new build id: ${id}`);

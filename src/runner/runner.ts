@@ -49,6 +49,11 @@ export interface Runner {
   run(spec: BuildSpec, options: RunOptions): Promise<RunResult>;
   /** The controller images present, newest tag of each name. */
   images(): Promise<ToolchainImage[]>;
+  /**
+   * Tells when it begins to listen for changes among the images, and of each change; resolves when `signal` is aborted or the
+   * daemon tells no more.
+   */
+  watchImages(changed: () => void, signal: AbortSignal): Promise<void>;
   /** Removes containers and directories that no run of this process owns; returns how many containers. */
   reap(): Promise<number>;
   /** Lets go of whatever is kept for builds to come; those that run are not touched. Never rejects. */

@@ -113,3 +113,67 @@ test("a mistake of ours is no fault of the daemon", async () => {
   await expect(catalog.refresh()).rejects.toThrow(TypeError);
   expect(catalog.lastFault).toBeUndefined();
 });
+
+describe("a daemon that tells of changes", () => {
+  async function listening() {
+    const opened = openCatalog();
+    const { catalog, runner } = opened;
+    const end = new AbortController();
+    const listens = catalog.listen(end.signal);
+    await vi.waitFor(() => expect(runner.tell).toBeDefined());
+    await catalog.current();
+    return { ...opened, end, listens };
+  }
+
+  test("is looked at when it told, and not for as long as it does not", async () => {
+    const { catalog, runner, images, clock, end, listens } = await listening();
+    expect(images).toHaveBeenCalledTimes(1);
+    clock.now = 9999;
+    await catalog.current();
+    expect(images).toHaveBeenCalledTimes(1);
+    runner.installed = [toolchainImage("057", "sha256:new")];
+    runner.tell?.();
+    await catalog.current();
+    expect(catalog.require("kiisrv-controller-057").digest).toBe("sha256:new");
+    expect(images).toHaveBeenCalledTimes(2);
+    end.abort();
+    await listens;
+  });
+
+  test("that changes while it is looked at is looked at again", async () => {
+    const { catalog, runner, images, end, listens } = await listening();
+    runner.tell?.();
+    const looking = catalog.current();
+    runner.tell?.();
+    await looking;
+    await catalog.current();
+    expect(images).toHaveBeenCalledTimes(3);
+    end.abort();
+    await listens;
+  });
+
+  test("is looked at now and then, and nobody waits for that", async () => {
+    const { catalog, runner, images, clock, end, listens } = await listening();
+    clock.now = 10_000;
+    runner.installed = daemonAway();
+    await catalog.current();
+    await vi.waitFor(() => expect(catalog.lastFault).toBe(runner.installed));
+    expect(images).toHaveBeenCalledTimes(2);
+    end.abort();
+    await listens;
+  });
+
+  test("and falls silent is looked at every two seconds, as one that never told", async () => {
+    const { catalog, runner, images, clock, end, listens } = await listening();
+    runner.hangUp();
+    await vi.waitFor(() => expect(runner.tell).toBeUndefined());
+    clock.now = 1999;
+    await catalog.current();
+    expect(images).toHaveBeenCalledTimes(1);
+    clock.now = 2000;
+    await catalog.current();
+    expect(images).toHaveBeenCalledTimes(2);
+    end.abort();
+    await listens;
+  });
+});

@@ -54,6 +54,7 @@ function bound(runner: Runner): Runner {
   return {
     run: runner.run.bind(runner),
     images: runner.images.bind(runner),
+    watchImages: runner.watchImages.bind(runner),
     reap: runner.reap.bind(runner),
     close: runner.close.bind(runner),
   };

@@ -52,9 +52,21 @@ test("a server needs the calls of Docker's API that are documented, and no other
   await server.logged("a build takes a warm container");
   expect(await server.post(layout("endless_log"))).toMatchObject({ status: 200, success: false });
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+
+  // One whose files travel through the daemon asks for the rest.
+  const copying = await ServerProcess.create({
+    versions: { latest: toolchain },
+    environment: { ...environment, KIISRV_TRANSFER: "copy", KIISRV_START_CHECKS: "none" },
+  });
+  onTestFinished(() => copying.remove());
+  await copying.start();
+  expect(await copying.post(layout("slow"))).toMatchObject({ status: 200, success: true });
+
   // The checks go on for a while after the start.
   await vi.waitFor(() => expect(unused()).toEqual([]), { timeout: 20_000 });
-  server.signal("SIGTERM");
-  expect((await server.ended()).code).toBe(0);
+  for (const one of [server, copying]) {
+    one.signal("SIGTERM");
+    expect((await one.ended()).code).toBe(0);
+  }
   expect(calls.refused).toEqual([]);
 });

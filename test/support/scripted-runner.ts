@@ -44,6 +44,22 @@ export class ScriptedRunner implements Runner {
 
   async close(): Promise<void> {}
 
+  /** To be called when something changes among the images; undefined while nobody listens. */
+  tell: (() => void) | undefined;
+  /** Ends the listening. */
+  hangUp: () => void = () => undefined;
+
+  async watchImages(changed: () => void, signal: AbortSignal): Promise<void> {
+    this.#answer();
+    const ended = Promise.withResolvers<void>();
+    this.hangUp = ended.resolve;
+    signal.addEventListener("abort", () => ended.resolve());
+    this.tell = changed;
+    changed();
+    await ended.promise;
+    this.tell = undefined;
+  }
+
   async run(spec: BuildSpec, { id, signal }: RunOptions): Promise<RunResult> {
     const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
     const end = (result: Partial<RunResult> = {}) => resolve({ ...succeeded(spec), ...result });

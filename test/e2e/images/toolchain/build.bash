@@ -11,6 +11,8 @@ case $Layout in
     until [ -e "$inputs/go" ]; do sleep 0.05; done
     compile
     ;;
+  # Longer than from one look at its outputs to the next, wherever they are.
+  slow) sleep 3 && compile ;;
   bulky) head -c 2M /dev/urandom >kiibohd.dfu.bin ;;
   # Whatever else there is: a function of hostile.bash.
   *) exec /bin/bash /usr/local/bin/hostile "$Layout" "$@" ;;
