@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { configVariables } from "../../src/config.ts";
 import { checks } from "../../src/doctor/checks.ts";
 import type { DirectoryFacts, Facts, Settings } from "../../src/doctor/facts.ts";
 import { cgroup1, factsWith, healthy, healthyRehearsal, seenInside } from "../support/facts.ts";
@@ -524,6 +526,14 @@ describe("the checks", () => {
   test("have a fault each in this table", () => {
     const tried = new Set(faults.map(([id]) => id));
     expect(checks.map(({ id }) => id).filter((id) => !tried.has(id))).toEqual([]);
+  });
+
+  test("know the variables of the compose files, which an operator's shell may hold", () => {
+    const text = ["compose.yaml", "compose.prod.yaml"].map((name) => readFileSync(name, "utf8")).join();
+    const set = [...text.matchAll(/\$\{(KIISRV_\w+)/g)].map(([, name = ""]) => name);
+    expect(set.length).toBeGreaterThan(10);
+    const facts = factsWith({ configuration: { ...configuration, set, known: configVariables() } });
+    expect(judge("configuration.unknown", facts)).toMatchObject({ status: "ok" });
   });
 
   test("read the limits of cgroup 1, too", () => {

@@ -3,7 +3,7 @@ import { abridge, shellWord } from "../text.ts";
 
 /** What the compose files read, and the server never sees. */
 const composeVariables =
-  /^KIISRV_(IMAGE|MEMORY|CPUS|SITE|DEFAULT_SITE|PROTOCOLS|ACME|TLS|HTTPS?_PORT|UPSTREAM|PROXY_.*)$/;
+  /^KIISRV_(IMAGE|SOCKET|CONTROLLERS|MEMORY|CPUS|SUBNET6|SITE|DEFAULT_SITE|PROTOCOLS|ACME|TLS|HTTPS?_PORT|UPSTREAM|PROXY_.*)$/;
 
 /** Variables of before, each with what to write instead. */
 const deprecated: Readonly<Record<string, string>> = {
@@ -37,7 +37,7 @@ export const configuration: Check[] = [
         const near = nearest(name, known);
         return near === undefined ? `unset ${shellWord(name)}` : `rename ${name} to ${near}`;
       });
-      return warn(`set, but unknown: ${abridge(unknown)}`, mends.map((mend) => mend).join("\n"));
+      return warn(`set, but unknown: ${abridge(unknown)}`, mends.join("\n"));
     },
   }),
   check({
