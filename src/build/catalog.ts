@@ -23,8 +23,9 @@ export class ImageCatalog {
   #checked = Number.NEGATIVE_INFINITY;
   /** Whether changes are told of. */
   #told = false;
-  /** Whether there was a change since the last look began. */
-  #changed = false;
+  /** How many changes were told of, and how many of them there had been when the last look began that succeeded. */
+  #changes = 0;
+  #seen = 0;
   #checking: { look: Promise<void>; longEnough: Promise<void> } | undefined;
 
   /** @param clock monotonic milliseconds */
@@ -39,7 +40,7 @@ export class ImageCatalog {
    */
   async current(): Promise<void> {
     if (!this.#told) return this.refresh(freshEnough);
-    if (this.#changed) return this.refresh();
+    if (this.#seen !== this.#changes) return this.refresh();
     // It may hang without anybody's noticing.
     void this.refresh(believed);
   }
@@ -48,7 +49,7 @@ export class ImageCatalog {
   async listen(signal: AbortSignal): Promise<void> {
     const changed = () => {
       this.#told = true;
-      this.#changed = true;
+      this.#changes++;
     };
     while (!signal.aborted) {
       try {
@@ -109,9 +110,10 @@ export class ImageCatalog {
   }
 
   async #look(): Promise<void> {
-    this.#changed = false;
+    const changes = this.#changes;
     try {
       const images = await this.#runner.images();
+      this.#seen = changes;
       this.#images = new Map(images.map((image) => [image.name, image]));
       this.#fault = undefined;
     } catch (error) {

@@ -140,6 +140,18 @@ describe("a daemon that tells of changes", () => {
     await listens;
   });
 
+  test("is waited for by all who ask while it is looked at", async () => {
+    const { catalog, runner, end, listens } = await listening();
+    runner.installed = [toolchainImage("057", "sha256:new")];
+    runner.tell?.();
+    const first = catalog.current();
+    await catalog.current();
+    expect(catalog.require("kiisrv-controller-057").digest).toBe("sha256:new");
+    await first;
+    end.abort();
+    await listens;
+  });
+
   test("that changes while it is looked at is looked at again", async () => {
     const { catalog, runner, images, end, listens } = await listening();
     runner.tell?.();
