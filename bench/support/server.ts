@@ -32,7 +32,8 @@ export interface BenchServer {
 export async function startServer(options: BenchServerOptions = {}): Promise<BenchServer> {
   const { core, port = 3197, environment = {}, onLog } = options;
   const directory = await mkdtemp(join(tmpdir(), "kiisrv-bench-"));
-  const command = [process.execPath, join(root, "dist/main.js"), "serve"];
+  // As bin/kiisrv starts it.
+  const command = [process.execPath, "--max-semi-space-size=16", join(root, "dist/main.js"), "serve"];
   const pinned = core === undefined ? command : ["taskset", "-c", String(core), ...command];
   const started = performance.now();
   const child = spawn(pinned[0] ?? "", pinned.slice(1), {

@@ -99,7 +99,8 @@ export class ServerProcess {
       ...this.#environment,
     };
     const from = this.log.length;
-    const child = spawn(process.execPath, ["src/main.ts", "serve"], {
+    // As bin/kiisrv and the server's image start it.
+    const child = spawn(process.execPath, ["--max-semi-space-size=16", "src/main.ts", "serve"], {
       cwd: repository,
       env: environment,
       stdio: ["ignore", "pipe", "pipe"],
@@ -126,6 +127,13 @@ export class ServerProcess {
       if (line !== undefined) return line;
       await logged;
     }
+  }
+
+  /** Of the process that runs. */
+  get pid(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error("the server was not started");
+    return pid;
   }
 
   /** Sends a signal; `ended` tells when that had its effect. */
