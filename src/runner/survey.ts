@@ -20,6 +20,8 @@ export interface DaemonFacts {
   /** E.g. `name=rootless`, `name=seccomp,profile=default`. */
   security: string[];
   warnings: string[];
+  /** Whether its experimental features may be used. */
+  experimental: boolean;
   /** Its clock minus ours, milliseconds; NaN: it tells no time. */
   clockAhead: number;
 }
@@ -77,6 +79,7 @@ export class Survey {
       root: text(info.DockerRootDir),
       security: texts(info.SecurityOptions),
       warnings: texts(info.Warnings),
+      experimental: info.ExperimentalBuild === true,
       clockAhead: clockAhead(text(info.SystemTime), asked, Date.now()),
     };
   }

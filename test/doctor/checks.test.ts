@@ -480,6 +480,13 @@ const faults: [id: string, changes: Partial<Facts>, status: string, found: strin
     "KIISRV_TRUSTED_PROXIES=ADDRESS",
   ],
   [
+    "network.clients",
+    { process: { ...process, inContainer: true }, daemon: { ...daemon, version: "20.10.24+dfsg1" } },
+    "warn",
+    "Docker 20.10.24+dfsg1 without",
+    '"ip6tables": true',
+  ],
+  [
     "network.public",
     { publicly: { ...publicly, error: "ECONNREFUSED" } },
     "fail",
@@ -534,6 +541,22 @@ describe("the checks", () => {
     expect(set.length).toBeGreaterThan(10);
     const facts = factsWith({ configuration: { ...configuration, set, known: configVariables() } });
     expect(judge("configuration.unknown", facts)).toMatchObject({ status: "ok" });
+  });
+
+  test.for([
+    ["ok", { version: "27.0.1" }, 0],
+    ["ok", { version: "26.1.5", experimental: true }, 0],
+    ["ok", { version: "26.1.5" }, 1],
+    ["warn", { version: "26.1.5" }, ["172.31.255.240/28"]],
+    ["skip", { version: "5.4.0", name: "Podman Engine" }, 0],
+  ] as const)("say %s of IPv6 clients with %o in a container, proxies %o", ([status, version, proxies]) => {
+    const trustedProxies = typeof proxies === "number" ? proxies : [...proxies];
+    const facts = factsWith({
+      ...settings({ trustedProxies }),
+      process: { ...process, inContainer: true },
+      daemon: { ...daemon, ...version },
+    });
+    expect(judge("network.clients", facts).status).toBe(status);
   });
 
   test("read the limits of cgroup 1, too", () => {

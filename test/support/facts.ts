@@ -105,6 +105,7 @@ export const healthy: Facts = {
     root: "/var/lib/docker",
     security: ["name=seccomp,profile=default"],
     warnings: [],
+    experimental: false,
     clockAhead: 0,
   },
   images: [

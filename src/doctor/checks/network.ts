@@ -68,6 +68,30 @@ export const network: Check[] = [
     },
   }),
   check({
+    id: "network.clients",
+    title: "clients of IPv6 can be told apart",
+    why: "Docker before 27 hides their addresses from containers if its ip6tables is off: limits of rate and queue then take all for one client.",
+    needs: ["configuration", "daemon", "process"],
+    judge({
+      configuration: {
+        settings: { trustedProxies },
+      },
+      daemon: { name, version, experimental },
+      process: { inContainer },
+    }) {
+      if (!inContainer) return ok("the server is in no container");
+      // Compose trusts the networks of its own proxy, which is in a container, too.
+      if (typeof trustedProxies === "number" && trustedProxies > 0) return ok("a proxy tells who asks");
+      if (name !== "Engine") return skip(`not known of ${name || "this daemon"}`);
+      if (Number.parseInt(version, 10) >= 27) return ok(`Docker ${version} has ip6tables on by itself`);
+      if (experimental) return ok(`Docker ${version} with experimental features, as its ip6tables needs`);
+      return warn(
+        `Docker ${version} without experimental features, which its ip6tables needs`,
+        'in /etc/docker/daemon.json: { "experimental": true, "ip6tables": true }\nsudo systemctl restart docker',
+      );
+    },
+  }),
+  check({
     id: "network.public",
     title: "the address that clients use leads here",
     why: "A proxy that does not pass requests on, or passes them to something else, looks like a dead server.",
