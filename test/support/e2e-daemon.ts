@@ -9,50 +9,53 @@ import { vi } from "vitest";
 
 const run = promisify(execFile);
 
-/**
- * A Docker daemon of the tests' own, beside the real one: it can be stopped. Needs root. It has a network namespace to
- * itself, for a daemon that is told to have no bridge removes the one that is there.
- */
+/** Where a daemon's networks are: never those of the machine. */
+export interface DaemonPlace {
+  /** The command that runs another one there. */
+  enter: readonly string[];
+  /** What the daemon is told of networks. */
+  options: readonly string[];
+}
+
+/** A namespace for itself, since a daemon that is told to have no bridge removes the one that is there. */
+const nowhere: DaemonPlace = { enter: ["unshare", "--net"], options: ["--bridge=none", "--iptables=false"] };
+
+/** A Docker daemon of the tests' own, beside the real one: it can be stopped. Needs root. */
 export class SpareDaemon {
   readonly docker: Docker;
   /** As DOCKER_HOST has it. */
   readonly host: string;
   readonly #root: string;
+  readonly #place: DaemonPlace;
   #process: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  private constructor(root: string) {
+  private constructor(root: string, place: DaemonPlace) {
     const socketPath = join(root, "docker.sock");
     this.#root = root;
+    this.#place = place;
     this.host = `unix://${socketPath}`;
     this.docker = new Docker({ socketPath });
   }
 
-  static async create(): Promise<SpareDaemon> {
-    return new SpareDaemon(await mkdtemp(join(tmpdir(), "kiisrv-dockerd-")));
+  /** Prepares it; starts nothing. Without a place it has no network. */
+  static async create(place = nowhere): Promise<SpareDaemon> {
+    return new SpareDaemon(await mkdtemp(join(tmpdir(), "kiisrv-dockerd-")), place);
   }
 
   /** Starts it and waits until it answers. */
   async start(): Promise<void> {
     const at = (name: string) => join(this.#root, name);
-    const child = spawn(
-      "unshare",
-      [
-        ...["--net", "dockerd"],
-        ...[
-          "--data-root",
-          at("data"),
-          "--exec-root",
-          at("exec"),
-          "--pidfile",
-          at("pid"),
-          "--host",
-          this.host,
-        ],
-        ...["--bridge=none", "--iptables=false", "--shutdown-timeout=1"],
-      ],
-      { stdio: ["ignore", "ignore", "pipe"] },
-    );
+    const [program = "", ...args] = this.#place.enter;
+    const own = [
+      `--data-root=${at("data")}`,
+      `--exec-root=${at("exec")}`,
+      `--pidfile=${at("pid")}`,
+      `--host=${this.host}`,
+      "--shutdown-timeout=1",
+    ];
+    const command = [...args, "dockerd", ...own, ...this.#place.options];
+    const child = spawn(program, command, { stdio: ["ignore", "ignore", "pipe"] });
     child.stderr.pipe(createWriteStream(at("log"), { flags: "a" }));
     this.#process = child;
     this.#ended = new Promise((resolve) => child.once("exit", () => resolve()));
