@@ -1,8 +1,8 @@
 import type { Context } from "koa";
 import { Problem } from "../errors.ts";
 
-/** Bytes; the largest layout known has 76 kB. */
-const usual = 1024 * 1024;
+/** Bytes; the largest layout known has 76 kB. A queue of 256 waiting builds of this size takes some 420 MB, with all the rest. */
+const usual = 128 * 1024;
 
 /**
  * Lets in a few requests with large bodies at a time. Each is in memory, in several forms, until its build has ended: a
