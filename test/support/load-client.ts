@@ -88,11 +88,13 @@ export async function dribble(
   return statusOf(await answer);
 }
 
-/** Sends the beginning of a request, and is gone after a while. */
+/** Sends the beginning of a request, and is gone a while after that is on its way. */
 export async function abandon(socket: Socket, beginning: Buffer | string, after: number): Promise<void> {
   // That the server lets go first is its right.
   socket.on("error", () => socket.destroy());
-  socket.write(beginning);
+  const written = Promise.withResolvers<void>();
+  socket.write(beginning, () => written.resolve());
+  await written.promise;
   await sleep(after);
   socket.destroy();
 }
