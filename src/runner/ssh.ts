@@ -62,6 +62,8 @@ export function sshCommand({ username, hostname, port, pathname, password }: URL
 class SshConnection extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
   #complaint = "";
+  /** Kept for the next question: nobody reads, and so nobody would hear of an end. */
+  #idle = false;
 
   constructor(command: string[]) {
     super();
@@ -80,11 +82,13 @@ class SshConnection extends Duplex {
   }
 
   ref(): void {
+    this.#idle = false;
     this.#child.ref();
     for (const pipe of this.#pipes()) pipe.ref();
   }
 
   unref(): void {
+    this.#idle = true;
     this.#child.unref();
     for (const pipe of this.#pipes()) pipe.unref();
   }
@@ -121,7 +125,8 @@ class SshConnection extends Duplex {
   }
 
   #end(status: number | null): void {
-    if (status === 0 || this.destroyed) this.push(null);
+    if (this.#idle) this.destroy();
+    else if (status === 0 || this.destroyed) this.push(null);
     else {
       const why = this.#complaint.trim() || `exit status ${status}`;
       this.destroy(Object.assign(new Error(`ssh: ${why}`), { code: "ECONNREFUSED" }));
