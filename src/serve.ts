@@ -173,7 +173,9 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
   });
   void retention.start();
   const stopping = new AbortController();
-  void catalog.listen(stopping.signal);
+  catalog
+    .listen(stopping.signal)
+    .catch((error) => logger.error({ err: error }, "changes among the images are not told of any more"));
   stats.catchUp(stopping.signal).catch((error) => logger.error({ err: error }, "statistics are behind"));
 
   return {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../errors.ts";
 import type { Runner, ToolchainImage } from "../runner/runner.ts";
@@ -41,8 +40,10 @@ export class ImageCatalog {
   async current(): Promise<void> {
     if (!this.#told) return this.refresh(freshEnough);
     if (this.#seen !== this.#changes) return this.refresh();
-    // It may hang without anybody's noticing.
-    void this.refresh(believed);
+    // It may hang without anybody's noticing. What is no fault of the daemon's is for those to hear who look themselves.
+    this.refresh(believed).catch(() => {
+      this.#told = false;
+    });
   }
 
   /** Has the daemon tell of changes until `signal`, as far as it does. */
@@ -127,6 +128,5 @@ export class ImageCatalog {
 
 /** Milliseconds, or less when it is aborted. */
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  const aborted = once(signal, "abort", { signal: AbortSignal.timeout(milliseconds) });
-  await Promise.allSettled([aborted]);
+  await Promise.allSettled([sleep(milliseconds, undefined, { signal, ref: false })]);
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ImageCatalog } from "../../src/build/catalog.ts";
 import type { ToolchainImage } from "../../src/runner/runner.ts";
@@ -124,6 +125,19 @@ describe("a daemon that tells of changes", () => {
     await catalog.current();
     return { ...opened, end, listens };
   }
+
+  test("when a look that nobody waits for ends in a mistake of ours, the next who asks hears of it", async () => {
+    const { catalog, images, clock, end, listens } = await listening();
+    images.mockRejectedValue(new TypeError("bug"));
+    clock.now = 10_000;
+    await catalog.current();
+    await setImmediate();
+    expect(images).toHaveBeenCalledTimes(2);
+    clock.now = 12_000;
+    await expect(catalog.current()).rejects.toThrow(TypeError);
+    end.abort();
+    await listens;
+  });
 
   test("is looked at when it told, and not for as long as it does not", async () => {
     const { catalog, runner, images, clock, end, listens } = await listening();
