@@ -2,16 +2,18 @@ import type { Middleware } from "koa";
 import { Problem } from "../errors.ts";
 import { callerOf } from "./callers.ts";
 import type { Refusals } from "./refusals.ts";
+import { healthPaths } from "./routes/health.ts";
 import { Tally } from "./tally.ts";
 
 /**
  * Bounds how many requests of one caller are under way at once. Connections alone do not: a proxy's are everybody's, and one
- * connection can hold many requests.
+ * connection can hold many requests. Those about health pass: a crowd is no reason to take the server for dead.
  * @param most 0: no limit
  */
 export function limitCrowds(most: number, refusals: Pick<Refusals, "note">): Middleware {
   const inside = new Tally<string>();
   return async (ctx, next) => {
+    if (healthPaths.has(ctx.path)) return next();
     const { requester, name } = callerOf(ctx);
     const { client } = requester;
     if (most > 0 && inside.of(client) >= most) {

@@ -212,6 +212,7 @@ test("requests of one client under way at once are bounded, and no others", asyn
     "1",
   ]);
   expect((await request(server.url).get("/versions").set("X-Forwarded-For", "192.0.2.2")).status).toBe(200);
+  expect((await request(server.url).get("/healthz").set("X-Forwarded-For", "192.0.2.1")).status).toBe(200);
   for (const run of server.house.runner.runs) run.end();
   expect(await Promise.all(waiting)).toEqual([200, 200]);
   server.house.runner.onRun = (run) => run.end();
