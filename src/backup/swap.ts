@@ -51,6 +51,13 @@ export async function isUnsettled(data: string): Promise<boolean> {
   return (await readdir(data)).some((name) => name.startsWith(ready) || name.startsWith(moving));
 }
 
+/** Whether a restore is under way, or was killed: nothing of the state is anybody else's to touch until it is over. */
+export async function isRestoring(data: string): Promise<boolean> {
+  return (await readdir(data)).some((name) =>
+    [preparing, ready, moving].some((mark) => name.startsWith(mark)),
+  );
+}
+
 async function moveAside(data: string, stamp: string): Promise<void> {
   const old = (await readdir(data)).filter(isState);
   const aside = join(data, `${asidePrefix}${stamp}`);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { settle } from "../backup/swap.ts";
+import { isRestoring, settle } from "../backup/swap.ts";
 import { type CleanupParts, type CleanupPlan, carryOut, planCleanup } from "../build/cleanup.ts";
 import { type Config, readConfig } from "../config.ts";
 import { ArtifactStore } from "../store/artifacts.ts";
@@ -80,6 +80,10 @@ async function clean(
   const file = join(data, "builds.db");
   if (!existsSync(file)) throw new Error(`there is no builds.db in ${data}: no server has been there`);
   const serverRuns = isHeld(data);
+  // A server leaves no mark of one: its start carries it through. What waits to be put in force looks like leftovers.
+  if (serverRuns && (await isRestoring(data))) {
+    throw new Error(`a restore to ${data} is under way; try again when it is over`);
+  }
   const lock = serverRuns ? undefined : lockDirectory(data);
   try {
     if (lock) await settle(data);

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { preparationName } from "../../src/backup/swap.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
 import { gc } from "../../src/cli/gc.ts";
 import { BuildStore, openBuilds } from "../../src/store/builds.ts";
@@ -92,6 +93,20 @@ test("beside a server it does the same, and the server can go on writing", async
     expect(builds.interrupted()).toHaveLength(1);
   } finally {
     database.close();
+    lock.release();
+  }
+});
+
+test("while a restore is under way nothing is removed", async () => {
+  const place = neglected();
+  const lock = lockDirectory(place.data);
+  try {
+    mkdirSync(join(place.data, preparationName("20260101T000000Z")));
+    const { code, told } = await run(place);
+    expect(code).toBe(1);
+    expect(told).toMatch(/restore .* is under way/);
+    expect(readdirSync(place.zips)).toEqual(["A-B-00.zip"]);
+  } finally {
     lock.release();
   }
 });
