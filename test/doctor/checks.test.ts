@@ -203,6 +203,13 @@ const faults: [id: string, changes: Partial<Facts>, status: string, found: strin
   ],
   ["daemon.containers", { databases: { ...databases, held: false } }, "warn", "1 left over", "docker rm"],
   [
+    "daemon.containers",
+    { containers: [{ id: "c0ffee", name: "kiisrv-rehearsal-1", build: "", running: false }] },
+    "warn",
+    "kiisrv-rehearsal-1",
+    "docker rm",
+  ],
+  [
     "daemon.memory",
     settings({ concurrency: 16 }),
     "warn",

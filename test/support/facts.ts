@@ -117,7 +117,10 @@ export const healthy: Facts = {
       architecture: "amd64",
     },
   ],
-  containers: [{ id: "c0ffee", name: "kiisrv-1", build: "1", running: true }],
+  containers: [
+    { id: "c0ffee", name: "kiisrv-1-0a1b2c3d", build: "1-0a1b2c3d", running: true },
+    { id: "decaf", name: "kiisrv-rehearsal-2", build: "", running: true },
+  ],
   self: { image: { name: "kiisrv-server", running: "sha256:1", installed: "sha256:1" } },
   rehearsal: healthyRehearsal,
   directories: [

@@ -155,8 +155,12 @@ export const daemon: Check[] = [
     why: "Leftovers take memory and disk; the server removes its own at its next start.",
     needs: ["containers", "databases"],
     judge({ containers, databases: { held, running } }) {
-      const expected = ({ name, build, running: runs }: (typeof containers)[number]) =>
-        held && runs && (running.includes(build) || name.startsWith("kiisrv-warm-"));
+      // A container's label names the build and the attempt.
+      const builds = (label: string) => running.some((id) => label.startsWith(id));
+      const serves = ({ name, build }: (typeof containers)[number]) =>
+        held && (name.startsWith("kiisrv-warm-") || builds(build));
+      const expected = (one: (typeof containers)[number]) =>
+        one.running && (serves(one) || one.name.startsWith("kiisrv-rehearsal-"));
       const left = containers.filter((container) => !expected(container));
       if (left.length === 0) return ok(`${containers.length} of this installation, each with its purpose`);
       const ids = left.map(({ id }) => id.slice(0, 12)).join(" ");
