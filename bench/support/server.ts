@@ -33,7 +33,13 @@ export async function startServer(options: BenchServerOptions = {}): Promise<Ben
   const { core, port = 3197, environment = {}, onLog } = options;
   const directory = await mkdtemp(join(tmpdir(), "kiisrv-bench-"));
   // As bin/kiisrv starts it.
-  const command = [process.execPath, "--max-semi-space-size=16", join(root, "dist/main.js"), "serve"];
+  const command = [
+    process.execPath,
+    "--max-semi-space-size=16",
+    "--max-old-space-size=512",
+    join(root, "dist/main.js"),
+    "serve",
+  ];
   const pinned = core === undefined ? command : ["taskset", "-c", String(core), ...command];
   const started = performance.now();
   const child = spawn(pinned[0] ?? "", pinned.slice(1), {

@@ -100,11 +100,15 @@ export class ServerProcess {
     };
     const from = this.log.length;
     // As bin/kiisrv and the server's image start it.
-    const child = spawn(process.execPath, ["--max-semi-space-size=16", "src/main.ts", "serve"], {
-      cwd: repository,
-      env: environment,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--max-semi-space-size=16", "--max-old-space-size=512", "src/main.ts", "serve"],
+      {
+        cwd: repository,
+        env: environment,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     this.#process = child;
     this.#exit = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
     for (const stream of [child.stdout, child.stderr]) {
