@@ -1,8 +1,8 @@
-// Writes the tables of docs/CONFIGURATION.md from the table in src/config.ts: node scripts/config-docs.ts
+// Writes the tables of docs/CONFIGURATION.md from the table in src/config.ts: node scripts/docs/configuration.ts
 import { readFileSync, writeFileSync } from "node:fs";
-import { configTable, type SettingFacts } from "../src/config.ts";
+import { configTable, type SettingFacts } from "../../src/config.ts";
 
-const page = new URL("../docs/CONFIGURATION.md", import.meta.url);
+const page = new URL("../../docs/CONFIGURATION.md", import.meta.url);
 const heading = "## The variables\n";
 
 /** The order of the page: each group with the beginnings of its variables' names. A variable is in the first that fits. */
@@ -55,7 +55,7 @@ function tables(settings: readonly SettingFacts[]): string {
 function groupOf(variable: string): string {
   const fits = (prefix: string) => variable.startsWith(prefix);
   const group = Object.entries(groups).find(([, prefixes]) => prefixes.some(fits));
-  if (group === undefined) throw new Error(`${variable} is in no group of scripts/config-docs.ts`);
+  if (group === undefined) throw new Error(`${variable} is in no group of scripts/docs/configuration.ts`);
   return group[0];
 }
 
