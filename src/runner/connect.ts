@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import Docker from "dockerode";
 import { sshAgent } from "./ssh.ts";
 
@@ -26,7 +28,8 @@ export function connectDaemon({ dockerHost, transfer }: ConnectionSettings): Con
   if (dockerHost.startsWith("unix://")) {
     return { docker: new Docker({ socketPath: dockerHost.slice("unix://".length) }), copies };
   }
-  if (!dockerHost.startsWith("ssh://")) return { docker: new Docker(), copies };
+  if (dockerHost === "") return { docker: new Docker(), copies };
+  if (!dockerHost.startsWith("ssh://")) return { docker: overTcp(dockerHost), copies };
   // The host's name is for the header alone: the agent knows where to go.
   const options = {
     protocol: "http",
@@ -35,4 +38,27 @@ export function connectDaemon({ dockerHost, transfer }: ConnectionSettings): Con
     agent: sshAgent(new URL(dockerHost)),
   } as const;
   return { docker: new Docker(options), copies };
+}
+
+/** The client would look for the address in the environment alone; that may have it from a file. */
+function overTcp(address: string): Docker {
+  const url = URL.parse(address.includes("//") ? address : `tcp://${address}`);
+  if (!url?.hostname) {
+    throw new Error("DOCKER_HOST must be unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST");
+  }
+  const { protocol, hostname, port } = url;
+  const { DOCKER_TLS_VERIFY: verify, DOCKER_CERT_PATH: directory } = process.env;
+  const isSecure = protocol === "https:" || verify === "1" || port === "2376";
+  return new Docker({
+    protocol: isSecure ? "https" : "http",
+    host: hostname.replace(/^\[|\]$/g, ""),
+    ...(port === "" ? {} : { port }),
+    ...(directory ? certificates(directory) : {}),
+  });
+}
+
+/** By the names that Docker's own tools expect. */
+function certificates(directory: string) {
+  const read = (name: string) => readFileSync(join(directory, name));
+  return { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") };
 }
