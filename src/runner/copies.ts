@@ -69,7 +69,11 @@ export class Copies implements Transfer {
   async collect(container: Container, _place: Placement, limits: Limits): Promise<Collected> {
     const most = limits.outputBytes + 2 * limits.outputFiles * overheadOfOne;
     const archive = await this.#containers.get(container, outputs, most);
-    if (archive === "missing") return { outputs: [], leftOut: [], excess: null };
+    if (archive === "missing") {
+      // So it is where somebody removed the container, too, which says nothing about the build: asking for that is a fault.
+      await this.#containers.state(container);
+      return { outputs: [], leftOut: [], excess: null };
+    }
     if (archive === "too large") {
       const excess = `The outputs of the build exceed ${limits.outputBytes} bytes.`;
       return { outputs: [], leftOut: [], excess };
