@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Runner } from "../runner/runner.ts";
-import type { OpenBuild } from "../store/buildRows.ts";
+import type { BuildRow } from "../store/buildRows.ts";
 import type { BuildStore } from "../store/builds.ts";
 import type { Room } from "./diskGuard.ts";
 
@@ -11,7 +11,7 @@ export interface Flights {
   /** Whether a build of that key is under way. */
   has(key: string): boolean;
   /** Finds the build's outcome, or runs it. */
-  takeUp(row: OpenBuild): Promise<unknown>;
+  takeUp(row: BuildRow): Promise<unknown>;
 }
 
 export interface RecoveryParts {
@@ -71,7 +71,7 @@ export class Recovery {
   }
 
   /** Takes up a row that nobody in this process works on. */
-  #resume(row: OpenBuild): void {
+  #resume(row: BuildRow): void {
     const { builds, logger, flights } = this.#parts;
     if (flights.owns(row.id)) return;
     if (flights.has(row.key)) {

@@ -5,7 +5,7 @@ import { type Complaint, Problem } from "../errors.ts";
 import type { Runner, RunResult, RunStatus } from "../runner/runner.ts";
 import { zipFileName } from "../spec/names.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
-import type { OpenBuild } from "../store/buildRows.ts";
+import type { BuildRow, BuildWork } from "../store/buildRows.ts";
 import type { BuildStore } from "../store/builds.ts";
 import type { StatsStore } from "../store/stats.ts";
 import type { ImageCatalog } from "./catalog.ts";
@@ -59,8 +59,16 @@ interface Built {
   milliseconds: number | null;
 }
 
-/** A row that runs, or is about to. */
-type Job = Pick<OpenBuild, "id" | "key" | "board" | "layout" | "client" | "spec" | "origins">;
+/** A row that runs, or is about to. It may wait long among many, so what it is made from stays in its row until then. */
+type Job = Pick<BuildRow, "id" | "key" | "board" | "layout" | "client">;
+
+/** An answer under way, and to what. */
+interface Flight {
+  summary: PlanSummary;
+  built: Promise<Built> | Built;
+  /** Whether no run of its own was begun for it. */
+  shared: boolean;
+}
 
 /** Time an aborted run has to clear up, milliseconds. */
 const abortTime = 10_000;
@@ -86,7 +94,7 @@ export class BuildService {
     const flights = {
       owns: (id: string) => this.#own.has(id),
       has: (key: string) => this.#inFlight.has(key),
-      takeUp: (row: OpenBuild) =>
+      takeUp: (row: BuildRow) =>
         this.#fly(row.key, async () => (await this.#keptInstead(row)) ?? this.#run(row)),
     };
     this.#recovery = new Recovery({ runner, builds, room, logger, flights });
@@ -100,21 +108,29 @@ export class BuildService {
    * @throws Problem for everything else
    */
   async build(body: Uint8Array, requester: Requester, admit?: () => void): Promise<BuildAnswer> {
+    const { summary, shared, ...flight } = await this.#begin(body, requester, admit);
+    const built = await flight.built;
+    const milliseconds = shared ? null : built.milliseconds;
+    // When the answer is on its way: nobody should wait for being counted.
+    setImmediate(() => this.#count(summary, requester, built.success, milliseconds));
+    const { success, fileName, outcome } = built;
+    const { key, warnings } = summary;
+    return { key, fileName, success, outcome, cached: milliseconds === null, warnings };
+  }
+
+  /** Apart from the waiting, which may be long: what was planned is let go of here. */
+  async #begin(body: Uint8Array, { client }: Requester, admit?: () => void): Promise<Flight> {
     const { planner, catalog } = this.#parts;
     await catalog.current();
     const plan = planner.recall(body) ?? planner.plan(body);
     const planned = () => (isPlanned(plan) ? plan : planner.plan(body));
-    const shared = (await this.#kept(plan.key)) ?? this.#inFlight.get(plan.key);
+    const { key } = plan;
+    const summary = summaryOf(plan);
+    const shared = (await this.#kept(key)) ?? this.#inFlight.get(key);
+    if (shared) return { summary, built: shared, shared: true };
     // Not within the flight: those who share it are not to be turned away for another's sake.
-    if (!shared) admit?.();
-    const built = await (shared ??
-      this.#fly(plan.key, () => this.#keptOrRun(planned, plan.key, requester.client)));
-    const milliseconds = shared ? null : built.milliseconds;
-    // When the answer is on its way: nobody should wait for being counted.
-    setImmediate(() => this.#count(plan, requester, built.success, milliseconds));
-    const { success, fileName, outcome } = built;
-    const { key, warnings } = plan;
-    return { key, fileName, success, outcome, cached: milliseconds === null, warnings };
+    admit?.();
+    return { summary, built: this.#fly(key, () => this.#keptOrRun(planned, key, client)), shared: false };
   }
 
   /** Runs what a former life of the server left unfinished. Never rejects. */
@@ -181,9 +197,10 @@ export class BuildService {
     if (catalog.lastFault) throw catalog.lastFault;
     const waiting = queue.size.waiting + 1;
     queue.assertRoom(client, Math.ceil((waiting * this.#usual) / 1000 / queue.concurrency));
-    const job = { id: randomUUID(), key, board: name.board, layout: name.layout, client, spec, origins };
+    const job = { id: randomUUID(), key, board: name.board, layout: name.layout, client };
     const { container, name: versionName } = version;
-    builds.create({ ...job, version: versionName, container, image: spec.image.digest ?? "" });
+    const image = spec.image.digest ?? "";
+    builds.create({ ...job, version: versionName, container, image, spec, origins });
     return job;
   }
 
@@ -199,13 +216,13 @@ export class BuildService {
     try {
       // It may have waited long: there was room when it was accepted.
       await this.#assertRoom();
+      const work = builds.work(job.id);
+      if (work === undefined) throw new Error("the build has an outcome already");
       builds.start(job.id);
-      logger.info(
-        { build: job.id, key: job.key, board: job.board, image: job.spec.image.name },
-        "build starts",
-      );
+      const { spec } = work;
+      logger.info({ build: job.id, key: job.key, board: job.board, image: spec.image.name }, "build starts");
       const id = `${job.id}-${randomBytes(4).toString("hex")}`;
-      return await this.#conclude(job, await runner.run(job.spec, { id, signal: this.#stop.signal }));
+      return await this.#conclude(job, work, await runner.run(spec, { id, signal: this.#stop.signal }));
     } catch (error) {
       this.#putBack(job, error);
       throw error;
@@ -213,18 +230,18 @@ export class BuildService {
   }
 
   /** Packs the outputs, publishes the zip and gives the row its outcome. */
-  async #conclude(job: Job, result: RunResult): Promise<Built> {
+  async #conclude(job: Job, { spec, origins }: BuildWork, result: RunResult): Promise<Built> {
     const { builds, artifacts, logger } = this.#parts;
     const { status } = result;
     const milliseconds = Math.round(result.milliseconds);
     if (status === "cancelled") throw shuttingDown();
     const success = status === "succeeded";
     const log = success ? result.log : `${result.log}\nkiisrv: ${result.reason}\n`;
-    const outcome = readOutcome(result, job.spec, job.origins);
+    const outcome = readOutcome(result, spec, origins);
     const { reason, errors } = outcome;
     const zip = await packageBuild({
       outputs: result.outputs,
-      files: job.spec.files,
+      files: spec.files,
       log,
       summary: summarize(outcome),
       failure: success ? null : { reason, errors },
@@ -253,7 +270,7 @@ export class BuildService {
   }
 
   /** The same may have been asked for and built since. */
-  async #keptInstead(row: OpenBuild): Promise<Built | undefined> {
+  async #keptInstead(row: BuildRow): Promise<Built | undefined> {
     const kept = await this.#kept(row.key);
     const reason = "built by another request meanwhile";
     if (kept)
@@ -297,6 +314,10 @@ function zipName(job: Job, status: RunStatus): string {
   const repeats = status === "succeeded" || status === "failed";
   const hash = repeats ? job.key : job.key + randomBytes(4).toString("hex");
   return zipFileName(job, hash, status === "succeeded");
+}
+
+function summaryOf({ key, name, variant, layers, version, warnings }: PlanSummary): PlanSummary {
+  return { key, name, variant, layers, version, warnings };
 }
 
 function isPlanned(plan: PlanSummary): plan is PlannedBuild {

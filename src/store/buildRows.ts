@@ -73,11 +73,8 @@ export interface LoggedBuild extends BuildRow {
   log: string;
 }
 
-/** A build that was asked for and has no outcome yet. */
-export interface OpenBuild extends BuildRow {
-  spec: BuildSpec;
-  origins: Origins;
-}
+/** What a build without an outcome is made from. */
+export type BuildWork = Pick<NewBuild, "spec" | "origins">;
 
 /** A row as the table has it. */
 export type Columns = Omit<BuildRow, "artifact" | "errors" | "size"> & {

@@ -37,8 +37,11 @@ export function prepareBuilds(database: Database) {
         origins  = iif(attempts < ${maxAttempts}, origins, NULL),
         reason   = iif(attempts < ${maxAttempts}, '', 'broken off ${maxAttempts} times: the server or its Docker daemon stopped while this was built')
       WHERE id = @id AND ${isOpen} RETURNING status`),
-    interrupted: database.prepare<[], Columns & { spec: string; origins: string | null }>(
-      `SELECT ${fields}, spec, origins FROM Builds WHERE ${isOpen} ORDER BY number`,
+    interrupted: database.prepare<[], Columns>(
+      `SELECT ${fields} FROM Builds WHERE ${isOpen} ORDER BY number`,
+    ),
+    work: database.prepare<[string], { spec: string; origins: string | null }>(
+      `SELECT spec, origins FROM Builds WHERE id = ? AND ${isOpen}`,
     ),
     cached: database.prepare<[string], Columns>(`
       SELECT ${fields} FROM Builds

@@ -3,10 +3,10 @@ import type { BuildSpec } from "../spec/spec.ts";
 import {
   type BuildOutcome,
   type BuildRow,
+  type BuildWork,
   decoded,
   type LoggedBuild,
   type NewBuild,
-  type OpenBuild,
   type StoredArtifact,
 } from "./buildRows.ts";
 import { prepareBuilds } from "./buildStatements.ts";
@@ -116,13 +116,16 @@ export class BuildStore {
   }
 
   /** The builds that are queued or running, oldest first: at start, those that the last process left behind. */
-  interrupted(): OpenBuild[] {
-    const rows = stored(() => this.#statements.interrupted.all());
-    return rows.map(({ spec, origins, ...row }) => ({
-      ...decoded(row),
-      spec: JSON.parse(spec) as BuildSpec,
-      origins: JSON.parse(origins ?? "{}") as Origins,
-    }));
+  interrupted(): BuildRow[] {
+    return stored(() => this.#statements.interrupted.all()).map(decoded);
+  }
+
+  /** What a build is made from; undefined once it has an outcome. */
+  work(id: string): BuildWork | undefined {
+    const row = stored(() => this.#statements.work.get(id));
+    if (row === undefined) return undefined;
+    const { spec, origins } = row;
+    return { spec: JSON.parse(spec) as BuildSpec, origins: JSON.parse(origins ?? "{}") as Origins };
   }
 
   /** The newest build of this key whose outcome repeats itself (it succeeded or failed) and whose artifact is kept. */

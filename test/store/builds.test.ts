@@ -138,7 +138,8 @@ test("a database of an older program keeps its builds and learns the new columns
   older.close();
   const migrated = newStore(openBuilds(file));
   expect(migrated.cached(someKey)).toMatchObject({ id: "done", errors: [], size: null });
-  expect(migrated.interrupted()).toMatchObject([{ id: "waiting", origins: {} }]);
+  expect(migrated.interrupted()).toMatchObject([{ id: "waiting" }]);
+  expect(migrated.work("waiting")).toMatchObject({ origins: {} });
   finished(migrated, "new", { errors: [{ path: "config", message: "no" }] });
   expect(migrated.find("new")?.errors).toEqual([{ path: "config", message: "no" }]);
 });
@@ -195,7 +196,8 @@ test("after a crash the open builds are there with their specs, oldest first", (
   const left = after.interrupted();
   expect(left.map(({ id, status }) => `${id} ${status}`)).toEqual(["one queued", "three running"]);
   const { spec, origins } = newBuild("three");
-  expect(left[1]).toMatchObject({ spec, origins });
+  expect(after.work("three")).toEqual({ spec, origins });
+  expect(after.work("two")).toBeUndefined();
 });
 
 test("a build that is under way at every crash is given up", () => {

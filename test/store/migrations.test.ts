@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import SQLite from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
@@ -72,7 +72,8 @@ test.each(earlier.builds)("%s: builds that are done stay, those that are not can
   );
   const builds = new BuildStore(opened(openBuilds(file)), () => 77);
   expect(builds.cached(someKey)).toMatchObject({ id, artifact: { name: "a.zip" }, errors: [], size: null });
-  expect(builds.interrupted()).toMatchObject([{ id: "open-1", spec, origins: {} }]);
+  expect(builds.interrupted()).toMatchObject([{ id: "open-1" }]);
+  expect(builds.work("open-1")).toEqual({ spec, origins: {} });
   builds.use(["a.zip"]);
   expect([...builds.uses()]).toEqual([["a.zip", 77]]);
 });
@@ -122,6 +123,13 @@ test("a copy of how it was is kept beside it: private, whole, of the last schema
 
   openDatabase(file, "", { version: schemaVersions.builds + 1 }).close();
   expect(readdirSync(directory).sort()).toEqual(["builds.db", `builds.db.v${schemaVersions.builds}.bak`]);
+});
+
+test("half a copy is not left behind", () => {
+  const file = fromBefore("builds-first", "");
+  mkdirSync(`${file}.v0.bak`);
+  expect(() => openBuilds(file)).toThrow(/builds\.db cannot be used/);
+  expect(readdirSync(join(file, "..")).sort()).toEqual(["builds.db", "builds.db.v0.bak"]);
 });
 
 test("nothing is copied of a database that is new", () => {
