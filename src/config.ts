@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -297,9 +297,26 @@ function lookUp(variable: string, environment: Environment): { label: string; re
     label: text === "" ? `${variable}_FILE=${file}` : `${variable} and ${variable}_FILE`,
     read() {
       if (text !== "") throw new Error("only one of them may be set");
-      return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+      return readValue(file).replace(/\r?\n$/, "");
     },
   };
+}
+
+/** No value is longer, bytes. */
+const longestValue = 4096;
+
+/** What the file is may be a mistake: a pipe nobody writes to must not be waited for, nor a device be read without end. */
+function readValue(file: string): string {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error("is no regular file");
+    const value = Buffer.alloc(longestValue + 1);
+    const length = readSync(descriptor, value);
+    if (length > longestValue) throw new Error(`holds more than ${longestValue} bytes`);
+    return value.toString("utf8", 0, length);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** The table of variables, in its order. */

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -113,8 +114,21 @@ describe("the configuration", () => {
       expect(() => readConfig({ KIISRV_PORT_FILE: path })).not.toThrow("hunter2");
     });
 
-    it.for(["/nonexistent/secret", "/"])("that cannot be read is a mistake: %s", (path) => {
-      expect(() => readConfig({ KIISRV_PORT_FILE: path })).toThrow(`KIISRV_PORT_FILE=${path}: E`);
+    it("that cannot be read is a mistake", () => {
+      const path = "/nonexistent/secret";
+      expect(() => readConfig({ KIISRV_PORT_FILE: path })).toThrow(`KIISRV_PORT_FILE=${path}: ENOENT`);
+    });
+
+    it("is neither waited for nor read without end", () => {
+      const pipe = join(temporaryDirectory(), "pipe");
+      execFileSync("mkfifo", [pipe]);
+      for (const path of ["/", pipe, "/dev/zero"]) {
+        expect(() => readConfig({ KIISRV_PORT_FILE: path })).toThrow(
+          `KIISRV_PORT_FILE=${path}: is no regular file`,
+        );
+      }
+      const long = file("3".repeat(4097));
+      expect(() => readConfig({ KIISRV_PORT_FILE: long })).toThrow(`${long}: holds more than 4096 bytes`);
     });
 
     it("and in the environment as well is a mistake that names both", () => {
