@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Screen } from "../bundle/progress.ts";
 import { type Command, type CommandWorld, usage } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
 
 const saveOptions = {
   version: { type: "string", multiple: true },
@@ -107,19 +108,4 @@ function readSave(args: string[]) {
 function only([file, ...rest]: string[], action: string): string {
   if (file === undefined || rest.length > 0) throw usage(`${action} takes one bundle`);
   return file;
-}
-
-/** Ends the work in good order on ^C and SIGTERM: what it made is taken away. */
-async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) => stop.abort(new Error(`interrupted by ${signal}`));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
-  try {
-    await work(stop.signal);
-  } catch (error) {
-    stop.signal.throwIfAborted();
-    throw error;
-  } finally {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
-  }
 }
