@@ -15,8 +15,14 @@ export function keepCopy(database: SQLite.Database, suffix: string): void {
   rmSync(unfinished, { force: true });
   // SQLite would make it readable by everybody; an empty file of ours it fills.
   writeFileSync(unfinished, "", { mode: 0o600, flag: "wx" });
-  database.prepare("VACUUM INTO ?").run(unfinished);
-  renameSync(unfinished, join(directory, copy));
+  try {
+    database.prepare("VACUUM INTO ?").run(unfinished);
+    renameSync(unfinished, join(directory, copy));
+  } catch (error) {
+    // Where the disk is full, half a copy would keep it so.
+    rmSync(unfinished, { force: true });
+    throw error;
+  }
   for (const name of readdirSync(directory)) {
     if (isCopyOf(name, basename(database.name)) && name !== copy) rmSync(join(directory, name));
   }
