@@ -69,9 +69,13 @@ export class Containers {
     return found === undefined ? imageMissing(name) : { digest: found.Id, labels: found.Config.Labels ?? {} };
   }
 
-  /** Cores of the daemon's machine. Asked once: slow to answer, and it does not change. */
+  /** Cores of the daemon's machine; infinite if it does not say. Asked once: slow to answer, and it does not change. */
   async cores(): Promise<number> {
-    this.#cores ??= (await ask(this.patience, () => this.#docker.info())).NCPU as number;
+    if (this.#cores === undefined) {
+      const { NCPU } = await ask(this.patience, () => this.#docker.info());
+      // What is no number would leave builds without a limit.
+      this.#cores = typeof NCPU === "number" && NCPU > 0 ? NCPU : Number.POSITIVE_INFINITY;
+    }
     return this.#cores;
   }
 
