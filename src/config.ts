@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { isIP } from "node:net";
-import { availableParallelism } from "node:os";
+import os from "node:os";
 import { join, resolve } from "node:path";
 import type { Limits } from "./spec/spec.ts";
 
@@ -376,7 +376,8 @@ function withDefaults(values: Values): Config {
     trustedProxies: rest.trustedProxies || Number(trustProxy),
     artifacts: rest.artifacts || rest.tmpBuilds,
     syncedLayouts: [join(rest.data, "layouts"), ...(layoutsSeed === "" ? [] : [layoutsSeed])],
-    concurrency: rest.concurrency || availableParallelism(),
+    // The machine's, for builds run beside this process: what its own container may use of them is no limit of theirs.
+    concurrency: rest.concurrency || os.cpus().length || os.availableParallelism(),
     limits: {
       wallSeconds,
       memoryBytes: memoryMiB * mebibyte,

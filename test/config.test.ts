@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { describeConfig, readConfig } from "../src/config.ts";
@@ -15,11 +15,30 @@ describe("the configuration", () => {
       artifacts: resolve("tmp_builds"),
       hostTmpConfig: "",
       hostTmpBuilds: "",
-      concurrency: availableParallelism(),
+      concurrency: cpus().length,
       trustedProxies: 0,
       rawAddresses: false,
       limits: { wallSeconds: 300, memoryBytes: 2 ** 30, outputBytes: 64 * 2 ** 20, logBytes: 16 * 2 ** 20 },
     });
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("has builds use all cores, whatever its own container may use", () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "cgroup"), "0::/\n");
+    writeFileSync(join(directory, "cgroup.controllers"), "cpu\n");
+    writeFileSync(join(directory, "cpu.max"), "100000 100000\n");
+    writeFileSync(join(directory, "cpu.weight"), "100\n");
+    const show = `
+      import os from "node:os";
+      import { readConfig } from "./src/config.ts";
+      console.log(os.availableParallelism(), readConfig({}).concurrency);
+    `;
+    // As in a container that has one core of the machine's.
+    const within = `mount --bind "$0/cgroup" /proc/$$/cgroup && mount --bind "$0" /sys/fs/cgroup && exec "$@"`;
+    const node = [process.execPath, "--input-type=module-typescript", "--eval", show];
+    const args = ["--mount", "sh", "-c", within, directory, ...node];
+    const cwd = resolve(import.meta.dirname, "..");
+    expect(execFileSync("unshare", args, { cwd, encoding: "utf8" })).toBe(`1 ${cpus().length}\n`);
   });
 
   it("looks for synced layouts with the data, then where a server was shipped with some", () => {
