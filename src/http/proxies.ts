@@ -43,7 +43,10 @@ export function trustIn(trusted: TrustedProxies): Trust {
     if (length === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(length), family);
   }
-  return (address) => list.check(address, familyOf(address));
+  return (address) => {
+    const plain = readAddress(address);
+    return plain !== undefined && list.check(plain, familyOf(plain));
+  };
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" {

@@ -11,6 +11,13 @@ function addressOf(forwardedFor: string, trusted: TrustedProxies): string {
   return clientAddress(peer, forwardedFor, trustIn(trusted));
 }
 
+test("a proxy of a link is known by its address, whatever the link is called here", () => {
+  const isTrusted = trustIn(["fe80::/64"]);
+  expect(isTrusted("fe80::1%eth0", 0)).toBe(true);
+  expect(isTrusted("fe80:0:0:1::1%eth0", 0)).toBe(false);
+  expect(isTrusted("", 0)).toBe(false);
+});
+
 describe("the client's address", () => {
   test("is that of the connection where no proxy is trusted, whatever the headers say", () => {
     fc.assert(
