@@ -1,4 +1,5 @@
 import type { KeptArtifact } from "../store/artifacts.ts";
+import { coarse } from "./uses.ts";
 
 /** What a cache may hold; 0 stands for no limit. */
 export interface CacheLimits {
@@ -26,8 +27,8 @@ export interface UsedArtifact extends KeptArtifact {
 /** Outcomes that do not repeat themselves are fetched once, by whoever waited for them. Milliseconds. */
 const onceFetched = 24 * 60 * 60 * 1000;
 
-/** Whoever asked for an artifact so short a time ago may be fetching it just now. Milliseconds. */
-const justUsed = 10 * 60 * 1000;
+/** Whoever asked for an artifact ten minutes ago may be fetching it just now, and that may not have been noted. Milliseconds. */
+const justUsed = 10 * 60 * 1000 + coarse;
 
 /** A name longer than by its key alone is that of an outcome which does not repeat itself. */
 const ofItsOwn = /-[0-9a-f]{65,}_error\.zip$/;

@@ -1,11 +1,14 @@
 import type { Logger } from "pino";
 import type { BuildStore } from "../store/builds.ts";
 
-/** A use is not noted again for so long, milliseconds: retention counts in days. */
-const coarse = 60 * 60 * 1000;
+/** A use is not noted again for so long, milliseconds: what an artifact's last use is known to be may be so much too old. */
+export const coarse = 5 * 60 * 1000;
 
 /** Notes are written together, after so many milliseconds. */
 const gathering = 1000;
+
+/** Notes that could not be written are tried again after so many milliseconds. */
+const retry = 60_000;
 
 /** When artifacts were last asked for, noted so that an answer from the cache waits for no write. */
 export class UseLog {
@@ -44,7 +47,7 @@ export class UseLog {
       this.#forgetOld();
     } catch (error) {
       this.#logger.warn({ err: error }, "the use of artifacts cannot be noted yet");
-      this.#timer = setTimeout(() => this.flush(), coarse / 60).unref();
+      this.#timer = setTimeout(() => this.flush(), retry).unref();
     }
   }
 
