@@ -29,6 +29,8 @@ export class Containers {
   /** Milliseconds for one answer. */
   readonly patience: number;
   #cores: number | undefined;
+  /** By content id: what an image of that id is never changes. */
+  readonly #pinned = new Map<string, PinnedImage>();
   #ownMounts: readonly Mount[] | undefined;
 
   constructor(docker: Docker, patience: number) {
@@ -57,7 +59,8 @@ export class Containers {
   }
 
   /**
-   * Finds the very image of a spec on the daemon; nothing is ever pulled.
+   * Finds the very image of a spec on the daemon; nothing is ever pulled. One that was found once may be gone since:
+   * `create` tells.
    * @throws Problem `image-missing`
    */
   async pin({ name, digest }: BuildSpec["image"]): Promise<PinnedImage> {
@@ -65,8 +68,13 @@ export class Containers {
       const image = (await this.images()).find((one) => one.name === name);
       return image ?? imageMissing(name);
     }
+    const known = this.#pinned.get(digest);
+    if (known !== undefined) return known;
     const found = await askUnless([404], this.patience, () => this.#docker.getImage(digest).inspect());
-    return found === undefined ? imageMissing(name) : { digest: found.Id, labels: found.Config.Labels ?? {} };
+    if (found === undefined) return imageMissing(name);
+    const pinned = { digest: found.Id, labels: found.Config.Labels ?? {} };
+    this.#pinned.set(digest, pinned);
+    return pinned;
   }
 
   /** Cores of the daemon's machine; infinite if it does not say. Asked once: slow to answer, and it does not change. */
