@@ -47,6 +47,22 @@ cmp -s "$work/expected" "$work/found" || {
   stop "the members above are missing, damaged or not of this bundle; nothing was changed"
 }
 
+# Docker gives each image the name that manifest.json says, whatever had that name before: so it may name ours alone, has
+# to look as kiisrv writes it, and no other member may stand for it or for another list that Docker reads.
+part='[A-Za-z0-9_-][A-Za-z0-9._ -]*'
+listed='[^ ]+ [^ ]+ +[0-9]+ [^ ]+ [^ ]+'
+archive | LC_ALL=C tar --numeric-owner -tvf - >"$work/listed"
+LC_ALL=C grep -Evqx -e "-$listed ($part/)*$part" -e "l$listed ($part/)+$part -> $part\\.json" "$work/listed" &&
+  stop "$bundle has members that no bundle has; nothing was changed"
+[ "$(LC_ALL=C grep -Ecx -e "-$listed (manifest\\.json|index\\.json|oci-layout|repositories)" "$work/listed")" = 1 ] ||
+  stop "$bundle has not one list of images; nothing was changed"
+digest='[0-9a-f]{64}'
+image='"kiisrv-(server|proxy|controller-[a-z0-9][a-z0-9._-]*):[A-Za-z0-9_][A-Za-z0-9_.-]*"'
+blob="\"blobs/sha256/$digest\""
+entry="\{\"Config\":$blob,\"RepoTags\":\[$image(,$image)*\],\"Layers\":\[$blob(,$blob)*\]\}"
+member manifest.json >"$work/images" || stop "$bundle has no list of images; nothing was changed"
+LC_ALL=C grep -Evqx "\[$entry(,$entry)*\]" "$work/images" && stop "$bundle names images that are not kiisrv's; nothing was changed"
+
 fact() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\".*/\1/p" "$work/bundle.json" | head -n 1; }
 made="$(fact os)/$(fact architecture)"
 found=$(docker version --format '{{.Server.Os}}/{{.Server.Arch}}') || stop "the Docker daemon does not answer"

@@ -32,11 +32,15 @@ const path = z
 const file = z.strictObject({ path, sha256, size: z.int().min(0) });
 const link = z.strictObject({ path, link: z.string().regex(layoutFileName, "must be a layout beside it") });
 
+/** Images of ours alone: a load gives a name to what the bundle has, whatever had it before. */
+const imageTag =
+  /^kiisrv-(?:server|proxy|controller-[a-z0-9][a-z0-9._-]*):[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
 const image = z.strictObject({
   /** Its content id. */
   id: digest,
   /** What it is called on the daemon after a load. */
-  tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/)).min(1),
+  tags: z.array(z.string().regex(imageTag, "must be an image of kiisrv with its tag")).min(1),
   /** The diff ids of its layers, the lowest first. */
   layers: z.array(digest).min(1),
 });

@@ -67,6 +67,13 @@ describe("a manifest", () => {
       (manifest) => manifest.images[0]?.tags.push("--privileged:x"),
       /images\.0\.tags\.1/,
     ],
+    ...["postgres:latest", "kiisrv-:x", "x/kiisrv-server:x", "kiisrv-server/x:x"].map(
+      (tag): [string, (manifest: Manifest) => void, RegExp] => [
+        `with the name ${tag}, which is another's`,
+        (manifest) => manifest.images[0]?.tags.push(tag),
+        /images\.0\.tags\.1: must be an image of kiisrv/,
+      ],
+    ),
   ])("%s is refused", ([, change, message]) => {
     expect(() => parsed(change)).toThrow(message);
   });
