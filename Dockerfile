@@ -49,7 +49,7 @@ EXPOSE 3001
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "/app/scripts/healthcheck.ts"]
 ENTRYPOINT ["/app/scripts/entrypoint.sh"]
 # bin/kiisrv says why this limit.
-CMD ["node", "--max-semi-space-size=16", "--max-old-space-size=512", "/app/dist/main.js", "serve"]
+CMD ["node", "--max-semi-space-size=16", "--max-old-space-size=320", "/app/dist/main.js", "serve"]
 
 # Layouts to serve until somebody syncs others. LAYOUTS_FROM is what `kiisrv layouts sync --from` takes, empty for none;
 # scripts/server-image.sh turns a repository of this machine into layouts.bundle.

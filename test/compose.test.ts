@@ -29,6 +29,15 @@ test("compose.prod.yaml passes every other setting on to the server", () => {
   expect(variables.filter((name) => !passed.has(name))).toEqual(ofTheContainer);
 });
 
+test("the server's heap is limited alike wherever it starts, with room for the rest in its container", () => {
+  const heaps = ["bin/kiisrv", "Dockerfile", "test/support/e2e-server.ts", "bench/support/server.ts"].map(
+    (path) => Number(/--max-old-space-size=(\d+)/.exec(read(path))?.[1]),
+  );
+  const container = Number(/mem_limit: \$\{KIISRV_MEMORY:-(\d+)m\}/.exec(production)?.[1]);
+  expect(new Set(heaps).size).toBe(1);
+  expect(heaps[0]).toBeLessThanOrEqual(container * 0.7);
+});
+
 test("compose.prod.yaml builds the versions that are in the table", () => {
   const services = production.split(/^ {2}(?=controller-)/m).slice(2);
   const versions = services.map((service) => {

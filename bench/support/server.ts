@@ -36,7 +36,7 @@ export async function startServer(options: BenchServerOptions = {}): Promise<Ben
   const command = [
     process.execPath,
     "--max-semi-space-size=16",
-    "--max-old-space-size=512",
+    "--max-old-space-size=320",
     join(root, "dist/main.js"),
     "serve",
   ];

@@ -102,7 +102,7 @@ export class ServerProcess {
     // As bin/kiisrv and the server's image start it.
     const child = spawn(
       process.execPath,
-      ["--max-semi-space-size=16", "--max-old-space-size=512", "src/main.ts", "serve"],
+      ["--max-semi-space-size=16", "--max-old-space-size=320", "src/main.ts", "serve"],
       {
         cwd: repository,
         env: environment,
