@@ -58,7 +58,7 @@ export function createApp(parts: AppParts): Koa {
   healthRoutes(router, parts.health, door);
   adminRoutes(router, parts.admin, door);
 
-  app.use(believeProxies(door.trustedProxies));
+  app.use(believeProxies(door.trustedProxies, parts.logger));
   app.use(secureHeaders(door.hstsSeconds));
   app.use(logRequests(parts.logger));
   app.use(cors({ origin: "*", exposeHeaders: exposedHeaders, maxAge: 86_400 }));

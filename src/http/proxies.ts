@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { Middleware } from "koa";
+import type { Logger } from "pino";
 import { readAddress } from "./addresses.ts";
 
 /** The proxies in front whose headers are believed: how many in a row, or their addresses and networks. */
@@ -8,16 +9,32 @@ export type TrustedProxies = number | readonly string[];
 /** Whether this sender, so many hops away, is a proxy of ours. The one that is connected to us is 0 hops away. */
 type Trust = (address: string, hops: number) => boolean;
 
+/** Addresses of this machine and of private networks, where one's own proxy is as a rule. */
+const near = [
+  ...["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
+  ...["::1", "fc00::/7", "fe80::/10"],
+];
+
 /**
  * Sets `ctx.ip` to the client's address and `ctx.state.secure` to whether the client came by TLS. Both are what the
- * connection tells, unless it comes from a trusted proxy. No other forwarding header means anything here.
+ * connection tells, unless it comes from a trusted proxy. No other forwarding header means anything here. What looks like a
+ * proxy that was forgotten is told of, once.
  */
-export function believeProxies(trusted: TrustedProxies): Middleware {
-  const isTrusted = trustIn(trusted);
+export function believeProxies(trusted: TrustedProxies, logger: Logger): Middleware {
+  const [isTrusted, isNear] = [trustIn(trusted), trustIn(near)];
+  let told = false;
   return (ctx, next) => {
     const given = ctx.req.socket.remoteAddress ?? "";
     const peer = readAddress(given) ?? given;
-    ctx.request.ip = clientAddress(peer, ctx.get("X-Forwarded-For"), isTrusted);
+    const forwardedFor = ctx.get("X-Forwarded-For");
+    if (!told && forwardedFor !== "" && isNear(peer, 0) && !isTrusted(peer, 0)) {
+      told = true;
+      logger.warn(
+        { peer },
+        `a proxy that is not trusted passes requests on: all its clients count as one, and share one budget; if it is yours, set KIISRV_TRUSTED_PROXIES=${peer}`,
+      );
+    }
+    ctx.request.ip = clientAddress(peer, forwardedFor, isTrusted);
     ctx.state.secure = isTrusted(peer, 0) && last(ctx.get("X-Forwarded-Proto")).toLowerCase() === "https";
     return next();
   };

@@ -1,7 +1,9 @@
 import fc from "fast-check";
+import Koa from "koa";
+import { pino } from "pino";
 import request from "supertest";
 import { describe, expect, test } from "vitest";
-import { clientAddress, type TrustedProxies, trustIn } from "../../src/http/proxies.ts";
+import { believeProxies, clientAddress, type TrustedProxies, trustIn } from "../../src/http/proxies.ts";
 import { demoRequest } from "../support/app.ts";
 import { openServer } from "../support/server.ts";
 
@@ -87,5 +89,29 @@ describe("who asked for a build", () => {
 
   test("is not told by anybody else", async () => {
     expect(await stored(["10.0.0.1"], "203.0.113.1")).toMatch(/^(127\.0\.0\.1|::1)$/);
+  });
+});
+
+describe("a proxy that was forgotten", () => {
+  async function warnings(trusted: TrustedProxies, forwardedFor: Record<string, string>): Promise<string[]> {
+    const lines: string[] = [];
+    const logger = pino({ level: "warn" }, { write: (line) => void lines.push(line) });
+    const app = new Koa().use(believeProxies(trusted, logger)).callback();
+    for (let times = 0; times < 3; times++) await request(app).get("/").set(forwardedFor);
+    return lines;
+  }
+
+  test("is told of once, with what to set", async () => {
+    const lines = await warnings(0, { "X-Forwarded-For": "203.0.113.1" });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/KIISRV_TRUSTED_PROXIES=(127\.0\.0\.1|::1)"/);
+  });
+
+  test.for<[string, TrustedProxies, Record<string, string>]>([
+    ["that is trusted", ["127.0.0.0/8", "::1"], { "X-Forwarded-For": "203.0.113.1" }],
+    ["whose hop is counted", 1, { "X-Forwarded-For": "203.0.113.1" }],
+    ["that nobody speaks of", 0, {}],
+  ])("is not one %s", async ([, trusted, headers]) => {
+    expect(await warnings(trusted, headers)).toEqual([]);
   });
 });
