@@ -162,11 +162,14 @@ async function inWorkDirectory<Result>(
 ): Promise<Result> {
   await removeLeftovers(place);
   const directory = await mkdtemp(join(place, workPrefix));
-  const lock = lockDirectory(directory);
   try {
-    return await work(directory);
+    const lock = lockDirectory(directory);
+    try {
+      return await work(directory);
+    } finally {
+      lock.release();
+    }
   } finally {
-    lock.release();
     await rm(directory, { recursive: true, force: true });
   }
 }

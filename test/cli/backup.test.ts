@@ -61,6 +61,14 @@ test("through a pipe", async () => {
   expect(readdirSync(join(directory, "data"))).toEqual(["builds.db"]);
 });
 
+test("to a disk that takes not a byte more", async () => {
+  mkdirSync(join(directory, "full"));
+  // No file may grow, and whoever tries is told so instead of killed. Pipes are no files.
+  const { told } = await shell("trap '' XFSZ; ulimit -f 0; kiisrv backup full/a.tar.gz");
+  expect(told).toMatch(/cannot be locked/);
+  expect(readdirSync(join(directory, "full"))).toEqual([]);
+});
+
 test("called wrongly, or for what is not there", async () => {
   for (const line of [
     "kiisrv backup",
