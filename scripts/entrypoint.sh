@@ -9,9 +9,16 @@ socket=/var/run/docker.sock
 groups=--clear-groups
 if [ -S "$socket" ]; then groups=--groups=$(stat -c %g "$socket"); fi
 
-for directory in "$KIISRV_DATA" "$KIISRV_TMP_CONFIG" "$KIISRV_TMP_BUILDS"; do
+# What builds were given they may still change, so of those directories only what is the server's own: the first level. There,
+# and with -execdir, no link or renamed directory leads elsewhere.
+own() {
+  directory=$1
+  shift
   mkdir -p "$directory"
-  find "$directory" ! -user node -exec chown -h node:node {} +
-done
+  find "$directory" "$@" ! -user node -execdir chown -h node:node {} +
+}
+own "$KIISRV_DATA"
+own "$KIISRV_TMP_CONFIG" -maxdepth 1
+own "$KIISRV_TMP_BUILDS" -maxdepth 1
 
 exec setpriv --reuid=node --regid=node "$groups" --inh-caps=-all --no-new-privs -- "$@"
