@@ -4,6 +4,8 @@ import type { OutputContract } from "./images.ts";
 
 export const instanceLabel = "kiisrv.instance";
 export const buildLabel = "kiisrv.build";
+/** Instead of the build's label: a rehearsal is none, and nobody should count it as one. */
+export const rehearsalLabel = "kiisrv.rehearsal";
 
 /** Where the volume of a build is that has no directories: its inputs and outputs are directories in it. */
 export const volumeTarget = "/mnt";

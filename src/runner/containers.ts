@@ -3,7 +3,7 @@ import type Docker from "dockerode";
 import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
 import { Problem } from "../errors.ts";
 import type { BuildSpec } from "../spec/spec.ts";
-import { buildLabel, instanceLabel } from "./container.ts";
+import { buildLabel, instanceLabel, rehearsalLabel } from "./container.ts";
 import { ask, askUnless, fault } from "./daemon.ts";
 import { readAll } from "./drain.ts";
 import { controllerImages } from "./images.ts";
@@ -21,7 +21,12 @@ export interface ListedContainer {
   build: string;
   instance: string;
   image: string;
+  /** Whether it is no build's, but a rehearsal that may still be under way, in whatever process. */
+  busy: boolean;
 }
+
+/** No rehearsal takes this long, seconds. */
+const rehearsalTime = 60;
 
 /** What we ask of a Docker daemon, each within a time limit. Everything here throws Problem `runner-unavailable`. */
 export class Containers {
@@ -160,10 +165,10 @@ export class Containers {
     );
     if (stream === undefined) return undefined;
     const output = await readAll(stream, longestWord, this.patience);
+    // A short program that talks on is another one.
+    if (output === null) return { exitCode: 1, output: "" };
     const { ExitCode } = await ask(this.patience, (abortSignal) => exec.inspect({ abortSignal }));
-    return ExitCode === null || output === null
-      ? undefined
-      : { exitCode: ExitCode, output: output.toString() };
+    return ExitCode === null ? undefined : { exitCode: ExitCode, output: output.toString() };
   }
 
   /** Runs a short container of ours to its end. */
@@ -177,18 +182,22 @@ export class Containers {
     }
   }
 
-  /** All containers of builds, running or not, of every server that uses this daemon. */
+  /** All containers of builds and rehearsals, running or not, of every server that uses this daemon. */
   async list(): Promise<ListedContainer[]> {
-    const filters = { label: [buildLabel, instanceLabel] };
+    const filters = { label: [instanceLabel] };
     const containers = await ask(this.patience, (abortSignal) =>
       this.#docker.listContainers({ all: true, filters, abortSignal }),
     );
-    return containers.map(({ Id, ImageID, Labels }) => ({
-      container: Id,
-      build: Labels[buildLabel] ?? "",
-      instance: Labels[instanceLabel] ?? "",
-      image: ImageID,
-    }));
+    return containers.map(({ Id, ImageID, Labels, Created }) => {
+      const rehearsal = Labels[rehearsalLabel];
+      return {
+        container: Id,
+        build: Labels[buildLabel] ?? rehearsal ?? "",
+        instance: Labels[instanceLabel] ?? "",
+        image: ImageID,
+        busy: rehearsal !== undefined && Date.now() / 1000 - Created < rehearsalTime,
+      };
+    });
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Container } from "dockerode";
+import { Problem } from "../errors.ts";
 import type { InputFile, Limits } from "../spec/spec.ts";
 import { type Placement, type User, volumeTarget } from "./container.ts";
 import type { Containers } from "./containers.ts";
 import type { Collected } from "./outputs.ts";
-import { packInputs, unpackOutputs } from "./tar.ts";
+import { packInputs, packProbe, unpackOutputs } from "./tar.ts";
 import type { Transfer } from "./transfer.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -12,6 +13,9 @@ const outputs = `${volumeTarget}/builds`;
 const root: User = { uid: 0, gid: 0 };
 /** Of the archive around outputs: headers, padding, long names. */
 const overheadOfOne = 4096;
+
+/** Less room than this after a failed build is none. */
+const probeBytes = 1024 * 1024;
 
 /** Two lines: bytes by length, and how many there are. An image without `du` is not measured, only read within its limits. */
 const measure = [
@@ -56,7 +60,7 @@ export class Copies implements Transfer {
       .split("\n")
       .map((line) => Number.parseInt(line, 10));
     if (exitCode !== 0 || Number.isNaN(bytes + entries)) {
-      return "The build left directories that cannot be looked into.";
+      return "The outputs of the build cannot be measured.";
     }
     if (bytes > limits.outputBytes + entries * overheadOfOne) {
       return `The outputs of the build exceed ${limits.outputBytes} bytes.`;
@@ -86,7 +90,14 @@ export class Copies implements Transfer {
     return this.#workspace.remove(id);
   }
 
-  async isFull(): Promise<boolean> {
-    return false;
+  /** Found out by writing: nothing tells how full another machine's disk is. */
+  async isFull(container: Container): Promise<boolean> {
+    try {
+      await this.#containers.put(container, volumeTarget, await packProbe(probeBytes));
+      return false;
+    } catch (error) {
+      if (error instanceof Problem && /no space left|quota exceeded/i.test(String(error.cause))) return true;
+      throw error;
+    }
   }
 }

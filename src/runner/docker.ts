@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
+import type { Container } from "dockerode";
 import { Problem } from "../errors.ts";
 import type { BuildSpec, Limits } from "../spec/spec.ts";
 import { archiveNames, unpack } from "./archive.ts";
@@ -92,11 +93,15 @@ class DockerRunner implements Runner {
   async reap(): Promise<number> {
     const { containers, workspace, instance } = this.#site;
     const listed = await containers.list();
-    const ours = listed.filter((one) => one.instance === instance && !this.#site.isLive(one.build));
+    const ours = listed.filter(
+      (one) => one.instance === instance && !one.busy && !this.#site.isLive(one.build),
+    );
     await Promise.all(ours.map(({ container }) => containers.remove(container)));
 
     // Servers may share directories: those in use by another one's container are not ours to remove.
-    const others = new Set(listed.filter((one) => one.instance !== instance).map(({ build }) => build));
+    const others = new Set(
+      listed.filter((one) => one.instance !== instance || one.busy).map(({ build }) => build),
+    );
     const images = new Map(ours.map(({ build, image }) => [build, image]));
     for (const id of await workspace.ids()) {
       if (!this.#site.isLive(id) && !others.has(id)) await this.#site.clear(id, images.get(id));
@@ -171,7 +176,7 @@ class DockerRunner implements Runner {
         await transfer.collect(container, place, spec.limits),
         spec.limits,
       );
-      return await this.#conclude(spec, execution, collected);
+      return await this.#conclude(spec, container, execution, collected);
     } finally {
       if (ended || this.#background.size >= clearingAtOnce) {
         await (removal ?? this.#site.discard(id));
@@ -185,10 +190,15 @@ class DockerRunner implements Runner {
   }
 
   /** @throws Problem `storage-failed` if the build failed for want of space: that says nothing about the build */
-  async #conclude(spec: BuildSpec, execution: Execution, collected: Collected | null): Promise<RunResult> {
+  async #conclude(
+    spec: BuildSpec,
+    container: Container,
+    execution: Execution,
+    collected: Collected | null,
+  ): Promise<RunResult> {
     const { stop, exitCode, log, milliseconds } = execution;
     const { status, reason } = judge({ stop, exitCode, collected }, spec.outputs);
-    if (status === "failed" && (await this.#site.transfer.isFull())) {
+    if (status === "failed" && (await this.#site.transfer.isFull(container))) {
       throw new Problem("storage-failed", "The disk for build outputs is full.");
     }
     for (const { name, why } of collected?.leftOut ?? []) log.add(`kiisrv: ${name} is left out: ${why}\n`);

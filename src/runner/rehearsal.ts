@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type Docker from "dockerode";
 import type { ContainerCreateOptions } from "dockerode";
 import type { BuildSpec, InputFile, Limits } from "../spec/spec.ts";
-import { buildLabel, containerOptions, type Placement, type User } from "./container.ts";
+import { buildLabel, containerOptions, type Placement, rehearsalLabel, type User } from "./container.ts";
 import { Containers } from "./containers.ts";
 import { execute } from "./execution.ts";
 import { follow } from "./follow.ts";
@@ -41,9 +41,6 @@ export interface RehearsalParts {
   patience: number;
   signal: AbortSignal;
 }
-
-/** Marks its container instead of the label of builds: it is none, and nobody should count it as one. */
-export const rehearsalLabel = "kiisrv.rehearsal";
 
 const token = "token";
 const wallSeconds = 8;

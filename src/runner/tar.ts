@@ -2,6 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { extract, type Header, pack } from "tar-stream";
 import type { InputFile } from "../spec/spec.ts";
 import type { User } from "./container.ts";
+import { unavailable } from "./daemon.ts";
 import { type Collected, Collector } from "./outputs.ts";
 import type { OutputLimits } from "./tally.ts";
 import type { EntryKind } from "./walk.ts";
@@ -28,26 +29,39 @@ export async function packInputs(id: string, files: readonly InputFile[], user: 
   return buffer(archive);
 }
 
+/** A file to try with whether there is room. */
+export async function packProbe(bytes: number): Promise<Buffer> {
+  const archive = pack();
+  archive.entry({ name: ".kiisrv-room", mode: 0o600, mtime, ...root }, Buffer.alloc(bytes));
+  archive.finalize();
+  return buffer(archive);
+}
+
 /**
  * Reads the archive that a daemon made of a build's outputs: as hostile as the directory it was made of.
  * The first step of each name is the directory's own.
+ * @throws Problem `runner-unavailable` if it is none, or not whole
  */
 export async function unpackOutputs(archive: Buffer, limits: OutputLimits): Promise<Collected> {
   const collector = new Collector(limits);
   const entries = extract();
   entries.end(archive);
-  for await (const entry of entries) {
-    const { name, size = 0 } = entry.header;
-    const kind = kindOf(entry.header);
-    const path = Buffer.from(name.replace(/\/$/, ""));
-    const below = path.indexOf("/");
-    // The directory itself.
-    if (below < 0) entry.resume();
-    else if (
-      !(await collector.take(kind, path.subarray(below + 1), kind === "file" ? size : 0, () => buffer(entry)))
-    )
-      break;
-    entry.resume();
+  try {
+    for await (const entry of entries) {
+      const { name, size = 0 } = entry.header;
+      const kind = kindOf(entry.header);
+      const path = Buffer.from(name.replace(/\/$/, ""));
+      const below = path.indexOf("/");
+      const length = kind === "file" ? size : 0;
+      // Without a slash: the directory itself.
+      const room =
+        below < 0 || (await collector.take(kind, path.subarray(below + 1), length, () => buffer(entry)));
+      if (!room) break;
+      entry.resume();
+    }
+  } catch (error) {
+    // It is in memory: whatever fails here is its fault.
+    throw unavailable("The outputs of the build did not arrive whole.", error);
   }
   return collector.finish();
 }

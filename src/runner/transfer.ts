@@ -27,6 +27,6 @@ export interface Transfer {
    * @param image what the container ran, if it is known
    */
   clear(id: string, image: string | undefined): Promise<void>;
-  /** Whether there is no room for outputs any more, as far as can be seen from here. */
-  isFull(): Promise<boolean>;
+  /** Whether there is no room any more for outputs in a container that has ended: then the disk failed, not the build. */
+  isFull(container: Container): Promise<boolean>;
 }

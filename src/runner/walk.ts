@@ -39,7 +39,7 @@ async function* walkBelow(at: Entry, depth: number): AsyncGenerator<Entry> {
   if (entered === "unreadable") yield { ...at, kind: "hidden" };
   if (typeof entered === "string") return;
   await using directory = entered;
-  const anchor = walksAnchored ? Buffer.from(`${descriptors}/${directory.fd}`) : at.path;
+  const anchor = anchorOf(directory, at.path);
   // Latin-1 maps each byte to one character: the only way to get any name back as it is.
   for await (const child of await opendir(anchor, { encoding: "latin1" })) {
     const entry = await describe(at.name, anchor, child);
@@ -48,6 +48,11 @@ async function* walkBelow(at: Entry, depth: number): AsyncGenerator<Entry> {
     yield entry;
     if (entry.kind === "directory") yield* walkBelow(entry, depth + 1);
   }
+}
+
+/** A path to an open directory that stays its path, whatever becomes of its name. */
+export function anchorOf(directory: FileHandle, path: Buffer): Buffer {
+  return walksAnchored ? Buffer.from(`${descriptors}/${directory.fd}`) : path;
 }
 
 async function enter(path: Buffer): Promise<FileHandle | "unreadable" | "vanished"> {

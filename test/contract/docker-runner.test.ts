@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import Docker from "dockerode";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createDockerRunner } from "../../src/runner/docker.ts";
 import type { Runner } from "../../src/runner/runner.ts";
 import type { BuildSpec } from "../../src/spec/spec.ts";
@@ -143,6 +143,26 @@ describe("reap", () => {
     const other = createDockerRunner({ docker, directories: directories(root), instance: neighbour });
     expect(await other.reap()).toBe(1);
     await rm(published);
+    expect(await leftovers()).toEqual([]);
+  });
+});
+
+describe("what a rehearsal left", () => {
+  async function leaveRehearsal(): Promise<string> {
+    const id = `rehearsal-${randomUUID()}`;
+    const Labels = { "kiisrv.instance": instance, "kiisrv.rehearsal": id };
+    await docker.createContainer({ Image: hostile.digest, Cmd: ["sleeps"], Labels });
+    await mkdir(join(directories(root).tmpConfig, id), { recursive: true });
+    return id;
+  }
+
+  test("is left alone while it may be under way, and removed afterwards", async () => {
+    const id = await leaveRehearsal();
+    expect(await runner.reap()).toBe(0);
+    expect(await readdir(directories(root).tmpConfig)).toEqual([id]);
+    vi.setSystemTime(Date.now() + 61_000);
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await runner.reap()).toBe(1);
     expect(await leftovers()).toEqual([]);
   });
 });

@@ -45,6 +45,16 @@ describe("outputs that come as an archive", () => {
   });
 });
 
+test("outputs that break off are a fault, not a verdict", async () => {
+  const archive = pack();
+  archive.entry({ name: "builds/a.bin" }, "a".repeat(600));
+  archive.finalize();
+  const whole = await buffer(archive);
+  const fault = { code: "runner-unavailable" };
+  await expect(unpackOutputs(whole.subarray(0, 700), limits)).rejects.toMatchObject(fault);
+  await expect(unpackOutputs(Buffer.alloc(1024, "x"), limits)).rejects.toMatchObject(fault);
+});
+
 test("inputs have plain names", async () => {
   const user = { uid: 1, gid: 1 };
   await expect(packInputs("build-1", [{ name: "../a", text: "" }], user)).rejects.toThrow(RangeError);
