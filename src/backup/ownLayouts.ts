@@ -1,7 +1,8 @@
-import { copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, lstat, mkdir, open, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { errorCode } from "../store/faults.ts";
 import { giveTo, type Owner } from "./ownership.ts";
+import type { Replacement } from "./replacements.ts";
 
 export interface LayoutMove {
   /** Directory of the layouts of a backup: files, and aliases as links. */
@@ -16,14 +17,18 @@ export interface LayoutMove {
 const unfinished = ".kiisrv-restored";
 
 /**
- * Puts the operator's own layouts where they belong. What is there and is the same stays untouched, so that a directory which
- * cannot be written does no harm as long as nothing of it was lost.
+ * Writes the operator's own layouts beside where they belong. What is there and is the same stays untouched, so that a
+ * directory which cannot be written does no harm as long as nothing of it was lost.
+ * @param onWaiting told of each, before it is written
  * @throws Error for the operator when it would have to be written and cannot be
  */
-export async function placeLayouts(move: LayoutMove): Promise<void> {
+export async function prepareLayouts(
+  move: LayoutMove,
+  onWaiting: (replacement: Replacement) => void,
+): Promise<void> {
   for (const name of await namesIn(move.from)) {
     try {
-      await placeLayout(name, move);
+      await prepareLayout(name, move, onWaiting);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       throw new Error(
@@ -34,29 +39,32 @@ export async function placeLayouts(move: LayoutMove): Promise<void> {
   }
 }
 
-async function placeLayout(name: string, { from, to, aside, owner }: LayoutMove): Promise<void> {
-  const [fresh, place] = [join(from, name), join(to, name)];
+async function prepareLayout(
+  name: string,
+  { from, to, aside, owner }: LayoutMove,
+  onWaiting: (replacement: Replacement) => void,
+): Promise<void> {
+  const [fresh, place] = [join(from, name), resolve(to, name)];
   const [is, was] = await Promise.all([contentOf(fresh), contentOf(place)]);
   if (was === is) return;
   await mkdir(to, { recursive: true });
-  if (was !== undefined) await keep(place, join(aside, "own-layouts"), name);
-  await put(fresh, place, owner);
-}
-
-/** A copy, as the old one is served until the new one takes its place. */
-async function keep(place: string, directory: string, name: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await copyFile(place, join(directory, name));
-}
-
-/** From one moment to the next, and from one file system to another. */
-async function put(fresh: string, place: string, owner: Owner | undefined): Promise<void> {
   const beside = `${place}${unfinished}`;
+  const keep = was === undefined ? {} : { keep: resolve(aside, "own-layouts", name) };
+  onWaiting({ from: beside, to: place, ...keep });
+  await put(fresh, beside, owner);
+}
+
+/** Onto another file system, it may be; from there to its place it is a rename. */
+async function put(fresh: string, beside: string, owner: Owner | undefined): Promise<void> {
   await rm(beside, { force: true });
-  if ((await lstat(fresh)).isSymbolicLink()) await symlink(await readlink(fresh), beside);
-  else await copyFile(fresh, beside);
+  if ((await lstat(fresh)).isSymbolicLink()) {
+    await symlink(await readlink(fresh), beside);
+  } else {
+    await copyFile(fresh, beside);
+    await using file = await open(beside);
+    await file.sync();
+  }
   await giveTo(owner, beside);
-  await rename(beside, place);
 }
 
 /** What tells a layout from another one of its name; undefined: there is none. */

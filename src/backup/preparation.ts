@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { syncedNames } from "../layout/synced.ts";
 import { type ArtifactStore, unfinishedArtifact } from "../store/artifacts.ts";
 import { type DatabaseName, schemaVersions } from "../store/database.ts";
@@ -9,6 +9,8 @@ import { errorCode } from "../store/faults.ts";
 import { assertUsable, type CopiedArtifact, CopiedBuilds } from "../store/snapshot.ts";
 import { type BackupManifest, placeOf, places } from "./manifest.ts";
 import { giveTo, type Owner } from "./ownership.ts";
+import { prepareLayouts } from "./ownLayouts.ts";
+import { noteReplacements, type Replacement } from "./replacements.ts";
 
 export interface PreparationParts {
   /** A directory of its own, on the file system of the data. */
@@ -29,17 +31,17 @@ const repositoryConfig = "[core]\n\trepositoryformatversion = 0\n\tfilemode = tr
 export class Preparation {
   /** The files that are to be in the data directory. */
   readonly state: string;
-  /** Where the operator's own layouts wait. */
-  readonly own: string;
+  readonly #own: string;
   readonly #parts: PreparationParts;
   readonly #library: string;
   /** Name -> where it waits: beside its place, so that a rename brings it there. A server's start clears such files up. */
   readonly #artifacts = new Map<string, string>();
+  readonly #replacements: Replacement[] = [];
 
   constructor(parts: PreparationParts) {
     this.#parts = parts;
     this.state = join(parts.root, "state");
-    this.own = join(parts.root, "own");
+    this.#own = join(parts.root, "own");
     this.#library = join(this.state, "layouts", "unpacked");
   }
 
@@ -57,7 +59,7 @@ export class Preparation {
   }
 
   #directory(place: string): string {
-    if (place === places.own) return this.own;
+    if (place === places.own) return this.#own;
     return place === places.synced ? this.#library : this.state;
   }
 
@@ -120,19 +122,32 @@ export class Preparation {
     return found?.bytes === bytes && (await hashOf(found.path)) === sha256;
   }
 
-  /** Gives the artifacts their names. They do no harm there without the state that knows of them. */
-  async placeArtifacts(): Promise<void> {
+  /**
+   * Makes the rest ready to be put in force by renames alone: layouts and artifacts wait beside their places, and a list in
+   * the state says so.
+   * @throws Error for the operator when layouts cannot be written
+   */
+  async arrange({ layouts, aside }: { layouts: string; aside: string }): Promise<void> {
     const { artifactDirectory, owner } = this.#parts;
+    const note = (replacement: Replacement) => this.#replacements.push(replacement);
+    await prepareLayouts({ from: this.#own, to: layouts, aside, owner }, note);
     for (const [name, file] of this.#artifacts) {
       await giveTo(owner, file);
-      await rename(file, join(artifactDirectory, name));
+      note({ from: resolve(file), to: resolve(artifactDirectory, name) });
     }
-    this.#artifacts.clear();
+    await noteReplacements(this.state, this.#replacements);
   }
 
-  /** Removes what was not put in force. */
+  /** Tells that the state counts: what waits belongs to it from now on, whatever happens to this restore. */
+  handOver(): void {
+    this.#artifacts.clear();
+    this.#replacements.length = 0;
+  }
+
+  /** Removes what was not handed over. */
   async discard(): Promise<void> {
     for (const file of this.#artifacts.values()) await rm(file, { force: true });
+    for (const { from } of this.#replacements) await rm(from, { force: true });
     await rm(this.#parts.root, { recursive: true, force: true });
   }
 }

@@ -5,9 +5,8 @@ import type { Readable } from "node:stream";
 import type { ArtifactStore } from "../store/artifacts.ts";
 import { lockDirectory } from "../store/lock.ts";
 import { ownerOf } from "./ownership.ts";
-import { placeLayouts } from "./ownLayouts.ts";
 import { Preparation } from "./preparation.ts";
-import { asidePrefix, isState, preparationName, putInForce, settle } from "./swap.ts";
+import { asidePrefix, decide, isState, preparationName, settle } from "./swap.ts";
 import { unpackBackup } from "./unpack.ts";
 
 export interface RestoreOrder {
@@ -37,8 +36,9 @@ export interface RestoreSummary {
 }
 
 /**
- * Restores a backup: unpacks it beside what is there, checks all of it, and only then puts it in force, in one step. Until
- * then, and whenever anything fails, what is there stays as it is.
+ * Restores a backup: unpacks it beside what is there, checks all of it, and then decides by one rename that it counts. Until
+ * then, whatever fails, databases, layouts and artifacts stay as they are; from then on whoever comes next, the server's start
+ * too, carries it through.
  * @throws Error for the operator
  */
 export async function restore(source: Readable, order: RestoreOrder): Promise<RestoreSummary> {
@@ -74,9 +74,10 @@ async function unpackAndReplace(source: Readable, order: RestoreOrder): Promise<
     signal.throwIfAborted();
     onProgress("putting it in force");
     const aside = join(data, `${asidePrefix}${stamp}`);
-    await placeLayouts({ from: preparation.own, to: order.layouts, aside, owner });
-    await preparation.placeArtifacts();
-    await putInForce(data, preparation.state, stamp);
+    await preparation.arrange({ layouts: order.layouts, aside });
+    await decide(data, preparation.state, stamp);
+    preparation.handOver();
+    await settle(data);
     return { ...counts, created: manifest.created, aside: existsSync(aside) ? aside : undefined };
   } finally {
     await preparation.discard();

@@ -1,12 +1,13 @@
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDatabaseName } from "../store/snapshot.ts";
+import { carryOutReplacements, syncDirectory } from "./replacements.ts";
 
 /**
  * How the state of a data directory is replaced as a whole, though it may be a mount and is many files: the new state is
  * prepared in a directory within, and one rename (`ready-`) decides that it counts. From then on whoever comes next carries
- * it through, from wherever a crash broke it off: the old is moved aside, a second rename (`moving-`) says that none of it
- * is left, the new is moved into its place.
+ * it through, from wherever a crash broke it off: the old is moved aside, files that wait elsewhere take their places, a second
+ * rename (`moving-`) says that nothing old is left, the new is moved into its place.
  */
 const ready = ".restore-ready-";
 const moving = ".restore-moving-";
@@ -21,15 +22,13 @@ export function preparationName(stamp: string): string {
 }
 
 /**
- * Puts a state in force. The caller must be alone in the data directory.
+ * Decides that a state counts; `settle` puts it in force. The caller must be alone in the data directory.
  * @param state directory of the new state's files, complete, on the file system of `data`
  * @param stamp tells this restore from others
  */
-export async function putInForce(data: string, state: string, stamp: string): Promise<void> {
+export async function decide(data: string, state: string, stamp: string): Promise<void> {
   await syncDirectory(state);
   await rename(state, join(data, `${ready}${stamp}`));
-  await syncDirectory(data);
-  await settle(data);
 }
 
 /**
@@ -59,10 +58,13 @@ export async function isRestoring(data: string): Promise<boolean> {
 }
 
 async function moveAside(data: string, stamp: string): Promise<void> {
+  // The decision is on the disk before anything comes of it.
+  await syncDirectory(data);
   const old = (await readdir(data)).filter(isState);
   const aside = join(data, `${asidePrefix}${stamp}`);
   if (old.length > 0) await mkdir(aside, { recursive: true, mode: 0o700 });
   for (const name of old) await rename(join(data, name), join(aside, name));
+  await carryOutReplacements(join(data, `${ready}${stamp}`));
   await syncDirectory(data);
   await rename(join(data, `${ready}${stamp}`), join(data, `${moving}${stamp}`));
   await syncDirectory(data);
@@ -77,9 +79,4 @@ async function moveIn(data: string, from: string): Promise<void> {
 /** What of a data directory a restore replaces. A database's write-ahead log belongs to it. */
 export function isState(name: string): boolean {
   return name === "layouts" || isDatabaseName(name.replace(/-(?:wal|shm)$/, ""));
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path);
-  await directory.sync();
 }

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { isUnsettled, preparationName, putInForce, settle } from "../../src/backup/swap.ts";
+import { noteReplacements } from "../../src/backup/replacements.ts";
+import { decide, isUnsettled, preparationName, settle } from "../../src/backup/swap.ts";
 import { temporaryDirectory } from "../support/app.ts";
 import { backUp } from "../support/backups.ts";
 import { spawnScript } from "../support/child.ts";
@@ -46,7 +47,7 @@ const after = { ...fresh, ...others, ...aside };
 
 test("the new state takes the place of the old, which is kept", async () => {
   const { data, state } = prepared();
-  await putInForce(data, state, "t");
+  await decide(data, state, "t");
   await settle(data);
   expect(read(data)).toEqual(after);
   expect(await isUnsettled(data)).toBe(false);
@@ -85,6 +86,31 @@ test.each(steps.map((_, index) => index + 1))(
   },
 );
 
+test.each([0, 1, 2])(
+  "files elsewhere change with the state, also when a crash comes after %i of them",
+  async (done) => {
+    const { data, state } = prepared();
+    const elsewhere = temporaryDirectory();
+    const path = (name: string) => join(elsewhere, name);
+    write(elsewhere, { "A.json": "old", "A.json.new": "new", "B.zip.new": "new" });
+    await noteReplacements(state, [
+      {
+        from: path("A.json.new"),
+        to: path("A.json"),
+        keep: join(data, "before-restore-t/own-layouts/A.json"),
+      },
+      { from: path("B.zip.new"), to: path("B.zip") },
+    ]);
+    expect(read(elsewhere)).toEqual({ "A.json": "old", "A.json.new": "new", "B.zip.new": "new" });
+    await decide(data, state, "t");
+    write(data, done > 0 ? { "before-restore-t/own-layouts/A.json": "old" } : {});
+    for (const name of ["A.json", "B.zip"].slice(0, done)) renameSync(path(`${name}.new`), path(name));
+    await settle(data);
+    expect(read(elsewhere)).toEqual({ "A.json": "new", "B.zip": "new" });
+    expect(read(data)).toEqual({ ...after, "before-restore-t/own-layouts/A.json": "old" });
+  },
+);
+
 test("what a crash left half way is not backed up", async () => {
   const { data } = prepared();
   renameSync(join(data, preparationName("t"), "state"), join(data, ".restore-ready-t"));
@@ -97,9 +123,10 @@ test("kill -9 at any time leaves the one or the other", async () => {
     const sample = join(temporaryDirectory(), "sample");
     cpSync(data, sample, { recursive: true });
     const child = spawnScript(`
-      import { putInForce } from "./src/backup/swap.ts";
+      import { decide, settle } from "./src/backup/swap.ts";
       process.stdout.write("ready");
-      await putInForce(${JSON.stringify(data)}, ${JSON.stringify(state)}, "t");
+      await decide(${JSON.stringify(data)}, ${JSON.stringify(state)}, "t");
+      await settle(${JSON.stringify(data)});
     `);
     const gone = once(child, "exit");
     await once(child.stdout, "data");
