@@ -1,9 +1,10 @@
 import { createWriteStream, existsSync } from "node:fs";
-import { mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
+import { link, lstat, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Writable } from "node:stream";
 import type { SyncedLayouts } from "../layout/synced.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
+import { syncPath } from "../store/durable.ts";
 import { errorCode } from "../store/faults.ts";
 import { isHeld, lockDirectory } from "../store/lock.ts";
 import { CopiedBuilds, copyDatabases, databasesIn } from "../store/snapshot.ts";
@@ -51,16 +52,43 @@ export async function backUpToFile(
   replace: boolean,
 ): Promise<BackupSummary> {
   const place = dirname(resolve(file));
-  if (!replace && existsSync(file)) throw new Error(`${file} is there already; --force replaces it`);
+  if (!replace && existsSync(file)) throw thereAlready(file);
   return inWorkDirectory(place, async (work) => {
     const unfinished = join(work, "backup");
     const target = createWriteStream(unfinished, { mode: 0o600, flags: "wx", flush: true });
     const summary = await writeBackup(order, work, target);
-    await rename(unfinished, file);
-    await using directory = await open(place);
-    await directory.sync();
+    if (replace) await rename(unfinished, file);
+    else await nameIfFree(unfinished, file);
+    await syncPath(place);
     return summary;
   });
+}
+
+/** Gives a file its name, if nobody else took that while the backup was made. */
+async function nameIfFree(unfinished: string, file: string): Promise<void> {
+  try {
+    await link(unfinished, file);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") throw thereAlready(file);
+    if (!noLinks.has(errorCode(error))) throw error;
+    await reserve(file);
+    await rename(unfinished, file);
+  }
+}
+
+/** What file systems say that know no second name for a file, as those of USB sticks. */
+const noLinks = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
+
+async function reserve(file: string): Promise<void> {
+  try {
+    await writeFile(file, "", { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    throw errorCode(error) === "EEXIST" ? thereAlready(file) : error;
+  }
+}
+
+function thereAlready(file: string): Error {
+  return new Error(`${file} is there already; --force replaces it`);
 }
 
 /** Writes a backup to a stream. @param place directory with room for a copy of the databases */
@@ -174,11 +202,25 @@ async function inWorkDirectory<Result>(
   }
 }
 
-/** Whoever works in such a directory holds its lock; the system drops that with the process. */
+/**
+ * Whoever works in such a directory holds its lock; the system drops that with the process. What is another user's, or
+ * no directory at all, stays: it is in nobody's way.
+ */
 async function removeLeftovers(place: string): Promise<void> {
   for (const name of await readdir(place)) {
     const directory = join(place, name);
-    if (!name.startsWith(workPrefix) || isHeld(directory)) continue;
+    if (!name.startsWith(workPrefix) || !(await isOwn(directory)) || isHeld(directory)) continue;
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function isOwn(path: string): Promise<boolean> {
+  try {
+    const found = await lstat(path);
+    return found.isDirectory() && found.uid === process.getuid?.();
+  } catch (error) {
+    // Another backup may have removed it.
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
-import { copyFile, lstat, mkdir, open, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
+import { copyFile, lstat, mkdir, readdir, readFile, readlink, rm, symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { syncPath } from "../store/durable.ts";
 import { errorCode } from "../store/faults.ts";
 import { giveTo, type Owner } from "./ownership.ts";
 import type { Replacement } from "./replacements.ts";
@@ -61,8 +62,7 @@ async function put(fresh: string, beside: string, owner: Owner | undefined): Pro
     await symlink(await readlink(fresh), beside);
   } else {
     await copyFile(fresh, beside);
-    await using file = await open(beside);
-    await file.sync();
+    await syncPath(beside);
   }
   await giveTo(owner, beside);
 }

@@ -1,6 +1,7 @@
-import { cp, lstat, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { syncPath } from "../store/durable.ts";
 import { errorCode } from "../store/faults.ts";
 
 const schema = z.array(z.strictObject({ from: z.string(), to: z.string(), keep: z.string().optional() }));
@@ -23,7 +24,7 @@ export async function carryOutReplacements(state: string): Promise<void> {
   const list = join(state, listName);
   const replacements = schema.parse(JSON.parse((await unlessMissing(readFile(list, "utf8"))) ?? "[]"));
   for (const replacement of replacements) await carryOut(replacement);
-  for (const directory of new Set(replacements.map(({ to }) => dirname(to)))) await syncDirectory(directory);
+  for (const directory of new Set(replacements.map(({ to }) => dirname(to)))) await syncPath(directory);
   await rm(list, { force: true });
 }
 
@@ -36,11 +37,6 @@ async function carryOut({ from, to, keep }: Replacement): Promise<void> {
     await cp(to, keep, { verbatimSymlinks: true });
   }
   await rename(from, to);
-}
-
-export async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path);
-  await directory.sync();
 }
 
 async function unlessMissing<Found>(looking: Promise<Found>): Promise<Found | undefined> {

@@ -1,7 +1,8 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncPath } from "../store/durable.ts";
 import { isDatabaseName } from "../store/snapshot.ts";
-import { carryOutReplacements, syncDirectory } from "./replacements.ts";
+import { carryOutReplacements } from "./replacements.ts";
 
 /**
  * How the state of a data directory is replaced as a whole, though it may be a mount and is many files: the new state is
@@ -27,7 +28,7 @@ export function preparationName(stamp: string): string {
  * @param stamp tells this restore from others
  */
 export async function decide(data: string, state: string, stamp: string): Promise<void> {
-  await syncDirectory(state);
+  await syncPath(state);
   await rename(state, join(data, `${ready}${stamp}`));
 }
 
@@ -59,21 +60,21 @@ export async function isRestoring(data: string): Promise<boolean> {
 
 async function moveAside(data: string, stamp: string): Promise<void> {
   // The decision is on the disk before anything comes of it.
-  await syncDirectory(data);
+  await syncPath(data);
   const old = (await readdir(data)).filter(isState);
   const aside = join(data, `${asidePrefix}${stamp}`);
   if (old.length > 0) await mkdir(aside, { recursive: true, mode: 0o700 });
   for (const name of old) await rename(join(data, name), join(aside, name));
   await carryOutReplacements(join(data, `${ready}${stamp}`));
-  await syncDirectory(data);
+  await syncPath(data);
   await rename(join(data, `${ready}${stamp}`), join(data, `${moving}${stamp}`));
-  await syncDirectory(data);
+  await syncPath(data);
 }
 
 async function moveIn(data: string, from: string): Promise<void> {
   for (const name of await readdir(join(data, from))) await rename(join(data, from, name), join(data, name));
   await rm(join(data, from), { recursive: true });
-  await syncDirectory(data);
+  await syncPath(data);
 }
 
 /** What of a data directory a restore replaces. A database's write-ahead log belongs to it. */

@@ -3,6 +3,7 @@ import { lstatSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredArtifact } from "./buildRows.ts";
+import { syncPath } from "./durable.ts";
 import { errorCode, storageFault, stored } from "./faults.ts";
 
 /** No longer than a file's name can be. */
@@ -50,7 +51,7 @@ export class ArtifactStore {
       try {
         const written = await write(path, content);
         await rename(path, join(this.#directory, name));
-        await syncDirectory(this.#directory);
+        await syncPath(this.#directory);
         return { name, ...written };
       } catch (error) {
         await rm(path, { force: true });
@@ -134,11 +135,6 @@ function* chunksOf(content: Uint8Array): Generator<Uint8Array> {
 }
 
 /** A new name lasts only when its directory has reached the disk as well. */
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path);
-  await directory.sync();
-}
-
 function absent(error: unknown): undefined {
   if (errorCode(error) !== "ENOENT") throw error;
 }

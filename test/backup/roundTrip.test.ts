@@ -1,4 +1,5 @@
 import {
+  chownSync,
   cpSync,
   mkdirSync,
   readdirSync,
@@ -156,6 +157,31 @@ test("a backup is its owner's alone, and all there is of it is one file", async 
   const before = readFileSync(file);
   await backUpToFile(backupOrder(house.directory, { withArtifacts: false }), file, true);
   expect(readFileSync(file).equals(before)).toBe(false);
+});
+
+test("a file that appears while it is backed up is not replaced, unless that was said", async () => {
+  const house = await busyHouse(1);
+  const file = join(temporaryDirectory(), "backup.tar.gz");
+  const order = backupOrder(house.directory, { onProgress: () => writeFileSync(file, "mine") });
+  await expect(backUpToFile(order, file, false)).rejects.toThrow(/there already; --force/);
+  expect(readFileSync(file, "utf8")).toBe("mine");
+  await backUpToFile(order, file, true);
+  expect(readFileSync(file, "utf8")).not.toBe("mine");
+});
+
+test("what only looks like the leftovers of a backup is not touched", async () => {
+  const house = await busyHouse(1);
+  const place = temporaryDirectory();
+  writeFileSync(join(place, ".kiisrv-backup-notes"), "mine");
+  const elsewhere = temporaryDirectory();
+  writeFileSync(join(elsewhere, "lock.db"), "not a database, so that nobody can ask it");
+  symlinkSync(elsewhere, join(place, ".kiisrv-backup-link"));
+  mkdirSync(join(place, ".kiisrv-backup-other"));
+  if (process.getuid?.() === 0) chownSync(join(place, ".kiisrv-backup-other"), 4711, 4711);
+  else rmSync(join(place, ".kiisrv-backup-other"), { recursive: true });
+  const before = readdirSync(place);
+  await backUpToFile(backupOrder(house.directory), join(place, "backup.tar.gz"), false);
+  expect(readdirSync(place).sort()).toEqual([...before, "backup.tar.gz"].sort());
 });
 
 test("a backup that is broken off leaves nothing", async () => {
