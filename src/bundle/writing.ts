@@ -1,9 +1,11 @@
 import { createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
+import { syncPath } from "../store/durable.ts";
 import { buffers } from "./bytes.ts";
 import { type Compression, compressor } from "./compression.ts";
 
@@ -84,6 +86,7 @@ export async function publish(
     await handle.sync();
     const { size } = await ownedBy(handle, part);
     await rename(part, file);
+    await syncPath(dirname(file));
     return { size, sha256: hash.digest("hex") };
   } catch (error) {
     await rm(part, { force: true });

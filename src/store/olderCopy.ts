@@ -1,6 +1,7 @@
 import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type SQLite from "better-sqlite3";
+import { syncPathNow } from "./durable.ts";
 
 /**
  * Copies a database, as it is, to a file beside it, so that the program of before can go on with that. There is one such
@@ -17,7 +18,10 @@ export function keepCopy(database: SQLite.Database, suffix: string): void {
   writeFileSync(unfinished, "", { mode: 0o600, flag: "wx" });
   try {
     database.prepare("VACUUM INTO ?").run(unfinished);
+    // The migration, which comes next, may be on the disk before anything else is.
+    syncPathNow(unfinished);
     renameSync(unfinished, join(directory, copy));
+    syncPathNow(directory);
   } catch (error) {
     // Where the disk is full, half a copy would keep it so.
     rmSync(unfinished, { force: true });
