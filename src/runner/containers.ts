@@ -5,13 +5,15 @@ import { Problem } from "../errors.ts";
 import type { BuildSpec } from "../spec/spec.ts";
 import { buildLabel, instanceLabel, rehearsalLabel } from "./container.ts";
 import { ask, askUnless, fault } from "./daemon.ts";
-import { readAll } from "./drain.ts";
+import { incoming, readShort } from "./drain.ts";
 import { controllerImages } from "./images.ts";
 import { type Mount, mayBeContainer } from "./ownMounts.ts";
 import type { ToolchainImage } from "./runner.ts";
 
 /** Of what a program run in a container says, bytes. */
 const longestWord = 4096;
+/** And this is how long it may take, milliseconds. */
+const shortTime = 10_000;
 
 export type PinnedImage = Pick<ToolchainImage, "digest" | "labels">;
 
@@ -138,13 +140,13 @@ export class Containers {
 
   /**
    * A directory of a container, running or not, as a tar archive.
-   * @param most bytes of the archive
+   * @returns undefined if there is none
    */
-  async get(container: Container, path: string, most: number): Promise<Buffer | "missing" | "too large"> {
+  async get(container: Container, path: string): Promise<AsyncGenerator<Buffer> | undefined> {
     const stream = await askUnless([404], this.patience, (abortSignal) =>
       container.getArchive({ path, abortSignal }),
     );
-    return stream === undefined ? "missing" : ((await readAll(stream, most, this.patience)) ?? "too large");
+    return stream && incoming(stream, this.patience);
   }
 
   /**
@@ -164,8 +166,8 @@ export class Containers {
       exec.start({ Tty: true, abortSignal }),
     );
     if (stream === undefined) return undefined;
-    const output = await readAll(stream, longestWord, this.patience);
-    // A short program that talks on is another one.
+    const output = await readShort(stream, longestWord, shortTime);
+    // A short program that goes on is another one, or somebody holds it up.
     if (output === null) return { exitCode: 1, output: "" };
     const { ExitCode } = await ask(this.patience, (abortSignal) => exec.inspect({ abortSignal }));
     return ExitCode === null ? undefined : { exitCode: ExitCode, output: output.toString() };

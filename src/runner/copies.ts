@@ -72,17 +72,13 @@ export class Copies implements Transfer {
 
   async collect(container: Container, _place: Placement, limits: Limits): Promise<Collected> {
     const most = limits.outputBytes + 2 * limits.outputFiles * overheadOfOne;
-    const archive = await this.#containers.get(container, outputs, most);
-    if (archive === "missing") {
+    const archive = await this.#containers.get(container, outputs);
+    if (archive === undefined) {
       // So it is where somebody removed the container, too, which says nothing about the build: asking for that is a fault.
       await this.#containers.state(container);
       return { outputs: [], leftOut: [], excess: null };
     }
-    if (archive === "too large") {
-      const excess = `The outputs of the build exceed ${limits.outputBytes} bytes.`;
-      return { outputs: [], leftOut: [], excess };
-    }
-    return unpackOutputs(archive, limits);
+    return unpackOutputs(archive, most, limits);
   }
 
   /** All of it went with the container; but there may be directories from a time when they were mounted. */

@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
-import { extract, type Header, pack } from "tar-stream";
+import { type Extract, extract, type Header, pack } from "tar-stream";
+import { Problem } from "../errors.ts";
 import type { InputFile } from "../spec/spec.ts";
 import type { User } from "./container.ts";
 import { unavailable } from "./daemon.ts";
@@ -38,35 +40,75 @@ export async function packProbe(bytes: number): Promise<Buffer> {
 }
 
 /**
- * Reads the archive that a daemon made of a build's outputs: as hostile as the directory it was made of.
+ * Reads the archive that a daemon makes of a build's outputs: as hostile as the directory it is made of.
  * The first step of each name is the directory's own.
+ * @param most bytes of the archive that are read
  * @throws Problem `runner-unavailable` if it is none, or not whole
  */
-export async function unpackOutputs(archive: Buffer, limits: OutputLimits): Promise<Collected> {
+export async function unpackOutputs(
+  archive: AsyncIterable<Buffer>,
+  most: number,
+  limits: OutputLimits,
+): Promise<Collected> {
   const collector = new Collector(limits);
   const entries = extract();
-  entries.end(archive);
+  const fed = feed(archive, entries, most);
+  // A file's second name is told as a link to its first.
+  const files = new Map<string, Buffer>();
   try {
     for await (const entry of entries) {
-      const { name, size = 0 } = entry.header;
-      const kind = kindOf(entry.header);
-      const path = Buffer.from(name.replace(/\/$/, ""));
+      const { header } = entry;
+      const known = header.type === "link" ? files.get(header.linkname) : undefined;
+      const kind = known === undefined ? kindOf(header) : "file";
+      const path = Buffer.from(header.name.replace(/\/$/, ""));
       const below = path.indexOf("/");
-      const length = kind === "file" ? size : 0;
+      const size = kind === "file" ? (known?.length ?? header.size) : 0;
+      const read = async () => {
+        const bytes = known ?? (await buffer(entry));
+        files.set(header.name, bytes);
+        return bytes;
+      };
       // Without a slash: the directory itself.
-      const room =
-        below < 0 || (await collector.take(kind, path.subarray(below + 1), length, () => buffer(entry)));
+      const room = below < 0 || (await collector.take(kind, path.subarray(below + 1), size, read));
       if (!room) break;
       entry.resume();
     }
   } catch (error) {
-    // It is in memory: whatever fails here is its fault.
-    throw unavailable("The outputs of the build did not arrive whole.", error);
+    const reason = await fed;
+    if (reason === "too large") return { ...collector.finish(), excess: tooLarge(limits) };
+    throw reason ?? unavailable("The outputs of the build did not arrive whole.", error);
   }
+  await fed;
   return collector.finish();
 }
 
-/** A second name of a file counts as a link: what it names may be none of the outputs. */
+/** Hands an archive on until its reader has enough; says why that was not all of it. */
+async function feed(archive: AsyncIterable<Buffer>, entries: Extract, most: number) {
+  let length = 0;
+  try {
+    for await (const chunk of archive) {
+      length += chunk.length;
+      if (length > most) {
+        entries.destroy(new Error("too large"));
+        return "too large";
+      }
+      const wait = !entries.write(chunk);
+      if (wait && !entries.destroying) await Promise.race([once(entries, "drain"), once(entries, "close")]);
+      if (entries.destroying) return undefined;
+    }
+    entries.end(null);
+    return undefined;
+  } catch (error) {
+    entries.destroy(new Error("broken off"));
+    return error instanceof Problem ? error : unavailable("The outputs of the build did not arrive.", error);
+  }
+}
+
+function tooLarge({ outputBytes }: OutputLimits): string {
+  return `The outputs of the build exceed ${outputBytes} bytes.`;
+}
+
+/** A name that leads elsewhere is one, whatever it leads to. */
 function kindOf({ type }: Header): EntryKind {
   if (type === "file" || type === "contiguous-file") return "file";
   if (type === "directory") return "directory";
