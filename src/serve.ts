@@ -184,9 +184,12 @@ async function assemble(config: Config, logger: Logger, held: Held): Promise<Run
       stopping.abort();
       const closed = new Promise((resolve) => server.close(resolve));
       const cleared = Promise.all([runner.close(), checkup.stop()]);
-      await service.stop(config.graceSeconds * 1000);
+      const stopped = service.stop(config.graceSeconds * 1000);
       // What ended meanwhile left something to clear away, too.
-      const all = cleared.then(() => runner.close());
+      const all = Promise.all([cleared, stopped])
+        .then(() => runner.close())
+        .catch((error) => logger.error({ err: error }, "what builds left is not all cleared away"));
+      await stopped;
       await Promise.race([all, sleep(clearTime, undefined, { ref: false })]);
       await disconnect(server, closed);
       await retention.stop();
