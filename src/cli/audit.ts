@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { withAccess } from "./access.ts";
+import { readAccess } from "./access.ts";
 import { type Command, usage } from "./command.ts";
 import { readTime, showTime } from "./times.ts";
 
@@ -23,9 +23,8 @@ export const audit: Command = {
     const { since, limit, json } = parseArgs({ args, options }).values;
     if (!/^\d{1,6}$/.test(limit)) throw usage("--limit takes a number up to 999999");
     const from = since === undefined ? 0 : readTime("--since", since, -1);
-    const entries = withAccess(environment, (access) =>
-      access.audit.read({ since: from, limit: Number(limit) }),
-    );
+    const entries =
+      readAccess(environment, (access) => access.audit.read({ since: from, limit: Number(limit) })) ?? [];
     for (const { time, event, who, what, count } of entries.reverse()) {
       if (json) output(JSON.stringify({ time: showTime(time), event, who, what, count }));
       else

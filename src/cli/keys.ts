@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { type ApiKey, type Scope, scopes } from "../store/keys.ts";
-import { withAccess } from "./access.ts";
+import { readAccess, withAccess } from "./access.ts";
 import { type Command, type CommandWorld, usage } from "./command.ts";
 import { readTime, showTime } from "./times.ts";
 
@@ -30,28 +30,28 @@ kiisrv keys revoke NAME|ID
   },
 };
 
-function add(args: string[], { environment, output, report }: CommandWorld): void {
+async function add(args: string[], { environment, output, report }: CommandWorld): Promise<void> {
   const { values, positionals } = parseArgs({ args, options: addOptions, allowPositionals: true });
   const name = only(positionals, "add takes one name");
   const scope = scopes.find((one) => one === values.scope);
   if (scope === undefined) throw usage("--scope takes build or admin");
   const expires = values.expires === undefined ? null : readTime("--expires", values.expires, 1);
   if (expires !== null && expires <= Date.now()) throw usage("--expires takes a time that is yet to come");
-  output(withAccess(environment, ({ keys }) => keys.add({ name, scope, expires }, user())));
+  output(await withAccess(environment, ({ keys }) => keys.add({ name, scope, expires }, user())));
   report(`This is the only time the key is shown. Revoke it with: kiisrv keys revoke ${name}`);
 }
 
 function list(args: string[], { environment, output }: CommandWorld): void {
   const { json } = parseArgs({ args, options: { json: { type: "boolean", default: false } } }).values;
-  const all = withAccess(environment, ({ keys }) => keys.list());
+  const all = readAccess(environment, ({ keys }) => keys.list()) ?? [];
   if (!json && all.length === 0) output("There are no keys.");
   const width = Math.max(...all.map(({ name }) => name.length)) + 2;
   for (const key of all) output(json ? JSON.stringify(key) : describe(key, width));
 }
 
-function revoke(args: string[], { environment, output }: CommandWorld): void {
+async function revoke(args: string[], { environment, output }: CommandWorld): Promise<void> {
   const which = only(parseArgs({ args, allowPositionals: true }).positionals, "revoke takes one name or id");
-  const { id, name } = withAccess(environment, ({ keys }) => keys.revoke(which, user()));
+  const { id, name } = await withAccess(environment, ({ keys }) => keys.revoke(which, user()));
   output(`revoked ${name} (${id})`);
 }
 

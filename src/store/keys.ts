@@ -24,7 +24,8 @@ export interface ApiKey {
 export type Recognized = { key: ApiKey; refused?: never } | { key?: never; refused: string };
 
 const day = 24 * 60 * 60 * 1000;
-const keyName = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+/** Not the form of an id: one word must not stand for two keys. */
+const keyName = /^(?![0-9a-f]{8}$)[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 const keyForm = /^kiisrv_([0-9a-f]{8})_[0-9a-f]{64}$/;
 
 /** By this a key is told from whatever else stands in the headers of a request. */
@@ -59,7 +60,7 @@ export class KeyStore {
   add({ name, scope, expires }: Pick<ApiKey, "name" | "scope" | "expires">, by: string): string {
     if (!keyName.test(name)) {
       throw new Error(
-        "a name begins with a letter and has at most 64 letters, digits, dots, hyphens and underscores",
+        "a name begins with a letter and has at most 64 letters, digits, dots, hyphens and underscores; and it is not 8 hexadecimal digits, as ids are",
       );
     }
     const id = randomBytes(4).toString("hex");

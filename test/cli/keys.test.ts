@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { chownSync, existsSync, readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { audit } from "../../src/cli/audit.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
@@ -24,7 +25,7 @@ function open() {
     const database = openAccess(join(data, "access.db"));
     return new KeyStore(database, new AuditLog(database));
   };
-  return { run, server };
+  return { run, server, data };
 }
 
 describe("kiisrv keys", () => {
@@ -110,6 +111,28 @@ describe("kiisrv keys", () => {
     expect(await run("keys", "add", "bench")).toMatchObject({ code: 1, output: [] });
     expect(await run("keys", "add", "a b")).toMatchObject({ code: 1, output: [] });
   });
+
+  test("add refuses a name that could be the id of another key", async () => {
+    const { run } = open();
+    expect(await run("keys", "add", "deadbeef")).toMatchObject({ code: 1, output: [] });
+    expect(await run("keys", "add", "deadbeef0")).toMatchObject({ code: 0 });
+  });
+});
+
+test("what only reads makes nothing", async () => {
+  const { run, data } = open();
+  expect(await run("audit")).toMatchObject({ code: 0, output: [] });
+  expect(await run("keys", "list")).toMatchObject({ code: 0 });
+  expect(existsSync(data)).toBe(false);
+});
+
+test.runIf(process.getuid?.() === 0)("what root makes first is its whose directory it is in", async () => {
+  const { run, data } = open();
+  chownSync(dirname(data), 4711, 4712);
+  expect((await run("keys", "add", "bench")).code).toBe(0);
+  const made = [data, ...readdirSync(data).map((name) => join(data, name))];
+  expect(made).toContain(join(data, "access.db"));
+  for (const path of made) expect(statSync(path)).toMatchObject({ uid: 4711, gid: 4712 });
 });
 
 test("kiisrv audit prints what was done, oldest first, a line each", async () => {
