@@ -61,12 +61,16 @@ export function demandKeys(parts: CallerParts): Middleware {
   };
 }
 
-/** Lets administrators in, and writes down that they were. While there is no admin key, there is nothing here. */
+/**
+ * Lets administrators in, and writes down what they change; who only looks may do so every second, and would push all else
+ * out of the audit log. While there is no admin key, there is nothing here.
+ */
 export function adminsOnly(parts: CallerParts): Middleware {
   return (ctx, next) => {
     if (!parts.keys.hasAdmin()) throw new Problem("not-found", "there is no administration here");
     demand(ctx, parts, "admin");
-    parts.audit.add({ event: "admin", who: callerOf(ctx).name, what: `${ctx.method} ${ctx.path}` });
+    if (ctx.method !== "GET" && ctx.method !== "HEAD")
+      parts.audit.add({ event: "admin", who: callerOf(ctx).name, what: `${ctx.method} ${ctx.path}` });
     ctx.set("Cache-Control", "no-store");
     return next();
   };
