@@ -25,13 +25,11 @@ function logWhenDone(ctx: Context, started: number): void {
   // Not ctx.path: that throws for a target it cannot read, and here nobody would catch it.
   const [path = ""] = ctx.originalUrl.split("?", 1);
   const log = (aborted: boolean) => {
-    const { method, status } = ctx;
+    const { method } = ctx;
+    const status = ctx.res.statusCode;
     const milliseconds = Math.round(performance.now() - started);
     const level = healthPaths.has(path) ? "debug" : "info";
-    ctx.state.logger[level](
-      { method, path, status: ctx.res.statusCode ?? status, milliseconds, aborted },
-      "request",
-    );
+    ctx.state.logger[level]({ method, path, status, milliseconds, aborted }, "request");
   };
   finished(ctx.res).then(
     () => log(false),
