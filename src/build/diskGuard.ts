@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Problem } from "../errors.ts";
 import type { FreeSpace } from "../store/disk.ts";
@@ -38,6 +39,9 @@ const fresh = 2000;
 /** Remedies that did not help are not tried again for so long, milliseconds. */
 const patience = 60_000;
 
+/** Time a file system has to say what is left on it, milliseconds. One of the network may hang for ever. */
+const answerTime = 1000;
+
 /** Seconds. */
 const retryAfter = 60;
 
@@ -55,6 +59,9 @@ export class DiskGuard implements Room {
   #triedAll = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #reason: string | undefined;
+  /** By directory: measurements under way, and what the last ones found. */
+  readonly #measuring = new Map<string, Promise<void>>();
+  readonly #measured = new Map<string, FreeSpace>();
 
   constructor(parts: DiskGuardParts) {
     this.#parts = parts;
@@ -114,17 +121,43 @@ export class DiskGuard implements Room {
   }
 
   async #look(): Promise<Shortage | undefined> {
-    const { places, minimum, measure, logger } = this.#parts;
-    for (const { name, directory } of places) {
-      try {
-        const shortage = compare(name, await measure(directory), minimum);
-        if (shortage) return shortage;
-      } catch (error) {
-        // Not a matter of space; the build itself finds out what is wrong.
-        logger.warn({ err: error, place: name }, "the space on a disk cannot be measured");
-      }
+    const { places, minimum } = this.#parts;
+    for (const place of places) {
+      await this.#measure(place);
+      const known = this.#measured.get(place.directory);
+      const shortage = known && compare(place.name, known, minimum);
+      if (shortage) return shortage;
     }
     return undefined;
+  }
+
+  /**
+   * Measures a place. Where that takes too long, what was known before counts, and until there is an answer nobody asks again:
+   * each question that hangs keeps a thread.
+   */
+  async #measure({ name, directory }: Place): Promise<void> {
+    if (this.#measuring.has(directory)) return;
+    const waiting = new AbortController();
+    const measuring = this.#ask({ name, directory }).finally(() => {
+      this.#measuring.delete(directory);
+      waiting.abort();
+    });
+    this.#measuring.set(directory, measuring);
+    // Broken off by the answer, which has come then.
+    const late = sleep(answerTime, "late", { signal: waiting.signal, ref: false }).catch(() => "answered");
+    if ((await Promise.race([measuring, late])) === "late")
+      this.#parts.logger.warn({ place: name, directory }, "a disk does not say what is left on it");
+  }
+
+  async #ask({ name, directory }: Place): Promise<void> {
+    const { measure, logger } = this.#parts;
+    try {
+      this.#measured.set(directory, await measure(directory));
+    } catch (error) {
+      // Not a matter of space; the build itself finds out what is wrong.
+      this.#measured.delete(directory);
+      logger.warn({ err: error, place: name }, "the space on a disk cannot be measured");
+    }
   }
 }
 

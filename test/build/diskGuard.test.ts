@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { DiskGuard, type DiskGuardParts } from "../../src/build/diskGuard.ts";
+import type { FreeSpace } from "../../src/store/disk.ts";
 import { differentRequest, eventually, openHouse, requester } from "../support/app.ts";
 
 const mebibyte = 1024 * 1024;
@@ -54,6 +55,28 @@ test("asks once for all who ask at the same time, and tells of a change once", a
     "no builds for want of disk space",
     "there is disk space again: builds go on",
   ]);
+});
+
+test("a disk that hangs keeps nobody waiting for long, is asked once, and counts as it was", async () => {
+  const answers: PromiseWithResolvers<FreeSpace>[] = [];
+  const { disk, state } = guard({
+    measure() {
+      const answer = Promise.withResolvers<FreeSpace>();
+      answers.push(answer);
+      return answer.promise;
+    },
+  });
+  expect(await disk.reason()).toBeUndefined();
+  state.now += 2000;
+  expect(await disk.reason()).toBeUndefined();
+  expect(answers).toHaveLength(1);
+  expect(state.logged.map(({ msg }) => msg)).toEqual(["a disk does not say what is left on it"]);
+
+  answers[0]?.resolve({ device: 1, bytes: 0, files: 1e9 });
+  await new Promise(setImmediate);
+  state.now += 2000;
+  expect(await disk.reason()).toContain("KIISRV_DATA has 0 MiB left");
+  expect(answers.length).toBeGreaterThan(1);
 });
 
 test("tries its remedies before it refuses, in order, and no more than needed", async () => {
