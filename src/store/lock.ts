@@ -23,6 +23,8 @@ export function lockDirectory(
   let database: SQLite.Database | undefined;
   try {
     database = new SQLite(file, { timeout: 0 });
+    // A journal on the disk would not come to be on a full one, where somebody wants to clean up.
+    database.pragma("journal_mode = MEMORY");
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { isHeld, lockDirectory } from "../../src/store/lock.ts";
@@ -22,6 +23,17 @@ test("a directory can be asked whether somebody holds it, and is not touched by 
   expect(isHeld(directory)).toBe(true);
   lock.release();
   expect(isHeld(directory)).toBe(false);
+});
+
+test.runIf(process.getuid?.() === 0)("a directory on a full disk can be locked (needs root)", () => {
+  const directory = scratch();
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "kiisrv-test", directory]);
+  onTestFinished(() => void execFileSync("umount", [directory]));
+  lockDirectory(directory).release();
+  expect(() => writeFileSync(join(directory, "full"), Buffer.alloc(2 << 20))).toThrow("ENOSPC");
+  const lock = lockDirectory(directory);
+  expect(isHeld(directory)).toBe(true);
+  lock.release();
 });
 
 test("two directories are locked apart", () => {
