@@ -1,5 +1,6 @@
 import { mkdir, rmdir } from "node:fs/promises";
 import { hostname } from "node:os";
+import { dirname, resolve } from "node:path";
 import type { Diagnosis } from "./cli/doctor.ts";
 import type { Config } from "./config.ts";
 import { checks } from "./doctor/checks.ts";
@@ -108,15 +109,28 @@ function fitImage(images: readonly InspectedImage[], daemon: DaemonFacts): Inspe
   return fit.find(({ labels }) => outputContract(labels) === "files") ?? fit[0];
 }
 
-/** Those of the directories that are not there are made for the time being. */
+/** Those of the directories that are not there are made for the time being, with those above them. */
 async function inDirectories(paths: readonly string[], work: () => Promise<Rehearsal>): Promise<Rehearsal> {
   const made: string[] = [];
   try {
-    for (const path of paths) if ((await mkdir(path, { recursive: true })) !== undefined) made.push(path);
+    for (const path of paths) {
+      const highest = await mkdir(path, { recursive: true });
+      if (highest !== undefined) made.push(...upTo(highest, resolve(path)));
+    }
     return await work();
   } finally {
-    for (const path of made) await rmdir(path);
+    for (const path of made.reverse()) await removeUnused(path);
   }
+}
+
+/** A directory and those above it, the highest first. */
+function upTo(highest: string, path: string): string[] {
+  return path === highest ? [path] : [...upTo(highest, dirname(path)), path];
+}
+
+/** What somebody put something into meanwhile stays, or what cannot be removed: what was found out is worth more. */
+async function removeUnused(directory: string): Promise<void> {
+  await rmdir(directory).catch(() => undefined);
 }
 
 async function lookAtLayouts(config: Config): Promise<LayoutFacts> {
