@@ -19,12 +19,16 @@ export async function noteReplacements(state: string, replacements: readonly Rep
   await writeFile(join(state, listName), JSON.stringify(replacements), { flush: true });
 }
 
-/** Does what was written down, as far as it is not done yet, and strikes the list. */
+/**
+ * Does what was written down, as far as it is not done yet, and strikes the list. Between a crash and this an operator may
+ * have removed some of it; that must not keep the rest from its place.
+ */
 export async function carryOutReplacements(state: string): Promise<void> {
   const list = join(state, listName);
   const replacements = schema.parse(JSON.parse((await unlessMissing(readFile(list, "utf8"))) ?? "[]"));
   for (const replacement of replacements) await carryOut(replacement);
-  for (const directory of new Set(replacements.map(({ to }) => dirname(to)))) await syncPath(directory);
+  for (const directory of new Set(replacements.map(({ to }) => dirname(to))))
+    await unlessMissing(syncPath(directory));
   await rm(list, { force: true });
 }
 
@@ -34,7 +38,7 @@ async function carryOut({ from, to, keep }: Replacement): Promise<void> {
   if (keep !== undefined) {
     await mkdir(dirname(keep), { recursive: true, mode: 0o700 });
     await rm(keep, { force: true });
-    await cp(to, keep, { verbatimSymlinks: true });
+    await unlessMissing(cp(to, keep, { verbatimSymlinks: true }));
   }
   await rename(from, to);
 }

@@ -111,6 +111,21 @@ test.each([0, 1, 2])(
   },
 );
 
+test("what an operator removed after a crash is no obstacle", async () => {
+  const { data, state } = prepared();
+  const elsewhere = temporaryDirectory();
+  write(elsewhere, { "A.json.new": "new" });
+  const [from, to] = [join(elsewhere, "A.json.new"), join(elsewhere, "A.json")];
+  await noteReplacements(state, [
+    { from, to, keep: join(data, "before-restore-t/own-layouts/A.json") },
+    { from: join(elsewhere, "gone/B.zip.new"), to: join(elsewhere, "gone/B.zip") },
+  ]);
+  await decide(data, state, "t");
+  await settle(data);
+  expect(read(elsewhere)).toEqual({ "A.json": "new" });
+  expect(await isUnsettled(data)).toBe(false);
+});
+
 test("what a crash left half way is not backed up", async () => {
   const { data } = prepared();
   renameSync(join(data, preparationName("t"), "state"), join(data, ".restore-ready-t"));
