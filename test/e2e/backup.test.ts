@@ -149,10 +149,12 @@ test("kill -9 in a restore or a gc: the server starts, with what was there or wh
     server.signal("SIGTERM");
     await server.ended();
     const child = start(server, ...args);
+    // It may be done before it is killed.
+    const closed = once(child, "close");
     await once(child, "spawn");
     await sleep(250 + index * 100 + Math.random() * 200);
     child.kill("SIGKILL");
-    await once(child, "close");
+    await closed;
     await server.start();
     expect(await server.post(numbered(1))).toMatchObject({
       status: 200,
