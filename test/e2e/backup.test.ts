@@ -86,10 +86,11 @@ test("backups of a server that builds all the while: each, restored elsewhere, a
   }
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const child = start(server, "backup", join(place, "broken.tar.gz"), "--artifacts");
+    const closed = once(child, "close");
     await once(child, "spawn");
     await sleep(150 + Math.random() * 300);
     child.kill(signal);
-    await once(child, "close");
+    await closed;
   }
   over = true;
   await building;
