@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import { type Extract, extract, type Header, pack } from "tar-stream";
 import { Problem } from "../errors.ts";
@@ -85,6 +84,7 @@ export async function unpackOutputs(
 /** Hands an archive on until its reader has enough; says why that was not all of it. */
 async function feed(archive: AsyncIterable<Buffer>, entries: Extract, most: number) {
   let length = 0;
+  const closed = new Promise<void>((resolve) => entries.once("close", resolve));
   try {
     for await (const chunk of archive) {
       length += chunk.length;
@@ -93,7 +93,9 @@ async function feed(archive: AsyncIterable<Buffer>, entries: Extract, most: numb
         return "too large";
       }
       const wait = !entries.write(chunk);
-      if (wait && !entries.destroying) await Promise.race([once(entries, "drain"), once(entries, "close")]);
+      if (wait && !entries.destroying) {
+        await Promise.race([closed, new Promise<void>((resolve) => entries.once("drain", resolve))]);
+      }
       if (entries.destroying) return undefined;
     }
     entries.end(null);
