@@ -42,15 +42,15 @@ class Unit:
 
     name: str
     command: list[str]
-    # Known after the survey: the generated files it reads, the names of macros it meets there, and the characters its
-    # compiler reads, by which long compilations start first.
+    # Known after the survey: the generated files it reads, the names of macros it meets there, and how many statements
+    # its compiler reads, by which long compilations start first.
     reads: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     weight: int = 0
 
 
 class Met(NamedTuple):
-    """What a unit's preprocessing meets: every name, which generated files, how many characters come out of it."""
+    """What a unit's preprocessing meets: every name, which generated files, how many statements come out of it."""
 
     names: set[str]
     reads: list[str]
@@ -78,15 +78,15 @@ class Generated:
     """
 
     def __init__(self, directory, files, words):
-        self._headers = {file: read_header(_read(Path(directory) / file)) for file in files}
-        self._words = words
+        self._directory, self._files, self._words = Path(directory), files, words
+        self._headers = {}
 
     @property
     def macros(self):
         """Every name the files define: {name: {file: what it stands for there}}."""
         macros = {}
-        for file, header in self._headers.items():
-            for name, meaning in header.macros.items():
+        for file in self._files:
+            for name, meaning in self._header(file).macros.items():
                 macros.setdefault(name, {})[file] = meaning
         return macros
 
@@ -95,10 +95,15 @@ class Generated:
         names = set(unit.names)
         facts = [unit.name]
         for file in unit.reads:
-            header = self._headers[file]
+            header = self._header(file)
             met = sorted(name for name in header.macros if name in names or unit.name in self._words(name))
             facts.append((file, header.rest, [(name, header.macros[name]) for name in met]))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+    def _header(self, file):
+        if file not in self._headers:
+            self._headers[file] = read_header(_read(self._directory / file))
+        return self._headers[file]
 
 
 def no_words(_name):
@@ -152,38 +157,36 @@ def met_names(unit, directory, files):
         if path.is_file():
             names |= conditions(_read(path))
     reads = [file for file in files if (Path(directory) / file).resolve() in paths]
-    return Met(names, reads, len(text))
+    return Met(names, reads, text.count(";"))
 
 
-def compile_units(units, generated, store, directory):
+def compile_units(units, generated, store, directory, meanwhile=lambda: None):
     """
     Gives the path of each unit's object, in order, and which were compiled for it, in order: (unit, key, path) each.
+    `meanwhile` is called while compilers run.
     @raises CompilerFailed with the verdict on the first unit that does not compile
     """
     store, objects = Path(store), Path(directory) / "objects"
     objects.mkdir(exist_ok=True)
-    found, missing = [], []
-    for unit in units:
-        key = generated.key_of(unit)
-        stored = store / f"{key}.o"
-        if stored.is_file():
-            found.append(stored)
-        else:
-            found.append(objects / f"{key}.o")
-            missing.append((unit, key, found[-1]))
-
+    found, missing = {}, {}
     with ThreadPoolExecutor(processors()) as pool:
-        jobs = {}
-        for unit, _, path in sorted(missing, key=lambda one: one[0].weight, reverse=True):
-            jobs[unit.name] = pool.submit(run, [*unit.command, "-c", "-o", str(path)], directory)
+        # The long ones are under way while it is looked what the others need.
+        for unit in sorted(units, key=lambda unit: unit.weight, reverse=True):
+            name = f"{generated.key_of(unit)}.o"
+            found[unit.name] = store / name
+            if not found[unit.name].is_file():
+                found[unit.name] = objects / name
+                missing[unit.name] = pool.submit(run, [*unit.command, "-c", "-o", str(objects / name)], directory)
+        compiled = [unit for unit in units if unit.name in missing]
         try:
-            for unit, _, _ in missing:
+            meanwhile()
+            for unit in compiled:
                 print(f"compile: {unit.name}", flush=True)
-                print(jobs[unit.name].result()[1], end="", flush=True)
+                print(missing[unit.name].result()[1], end="", flush=True)
         finally:
             # After a verdict nobody asks for the rest.
             pool.shutdown(cancel_futures=True)
-    return found, missing
+    return [found[unit.name] for unit in units], [(unit, found[unit.name].stem, found[unit.name]) for unit in compiled]
 
 
 def surveyed(compiled, directory, files, words):

@@ -5,7 +5,7 @@ import { image, requireImage, runIn } from "../support/demo.ts";
 const root = join(import.meta.dirname, "../..");
 const suites = [
   { name: "toolchain", modules: ["test_building", "test_headers", "test_packing", "test_units"] },
-  { name: "kiibohd", modules: ["test_jobs", "test_kll", "test_recipe"] },
+  { name: "kiibohd", modules: ["test_combinators", "test_jobs", "test_kll", "test_recipe"] },
 ];
 
 interface Verdict {

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from toolchain.dfu import with_key_block, with_suffix
 from toolchain.elf import sizes
@@ -31,14 +30,11 @@ def build(place, job, kll):
     except KllFailed as failure:
         _ask_kll_itself(place, job, arguments, failure)
     generated = Generated(place.build, GENERATED, prepared.words)
-    with ThreadPoolExecutor(1) as pool:
-        rest = pool.submit(kll.finish)
-        try:
-            objects, compiled = compile_units(prepared.units, generated, prepared.store, place.build)
-        except CompilerFailed as failure:
-            print(failure, flush=True)
-            raise BuildFailed("the compiler does not take it") from failure
-        rest.result()
+    try:
+        objects, compiled = compile_units(prepared.units, generated, prepared.store, place.build, meanwhile=kll.finish)
+    except CompilerFailed as failure:
+        print(failure, flush=True)
+        raise BuildFailed("the compiler does not take it") from failure
     _link(place.build, prepared.recipe, objects)
     if has_veneers((place.build / "kiibohd.elf").read_bytes()) != prepared.recipe.veneers:
         raise RuntimeError("this layout changes how the firmware is linked")

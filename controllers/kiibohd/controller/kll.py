@@ -14,10 +14,13 @@ import importlib
 import io
 import pickle
 import re
+import sys
 import tempfile
 import traceback
 from functools import lru_cache, partial
 from pathlib import Path
+
+from . import combinators
 
 
 class KllFailed(Exception):
@@ -29,6 +32,7 @@ class Kll:
 
     def __init__(self, learning=False):
         self._learning = learning
+        sys.modules["kll.extern.funcparserlib.parser"] = combinators
         self._kll = importlib.import_module("kll")
         self._stage = importlib.import_module("kll.common.stage")
         self._unwritten = []

@@ -10,10 +10,12 @@ import dataclasses
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 import time
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from toolchain.proof import NotTheSame, differences, digests
@@ -30,8 +32,10 @@ from .recipe import read_recipe
 from .usual import usual_map
 
 _KEPT = Path("/tmp/kiibohd-proof")
-# Of the numbers that layouts change, those the store gets objects for: how many layers, how many animations start.
+# Of the numbers that layouts change, those the store gets objects for: how many layers, how many animations start, and how
+# many triggers, about as many as scan codes or as the stock layout has.
 _LAYERS, _ANIMATIONS = range(1, 5), range(0, 2)
+_OF_SCAN_CODES, _OF_STOCK = range(-16, 33), range(-8, 9)
 
 
 def main():
@@ -161,21 +165,42 @@ def _compare(place, job, name, screen):
 
 
 def _fill(place, prepared):
-    """Compiles, for the usual numbers of layers and animations, what depends on them and on nothing else of a layout."""
+    """Compiles, for the usual numbers of these, what depends on them and on nothing else of a layout."""
     _restore(place, "edited")
-    kept = (_KEPT / place.target.name / "edited" / "kll_defs.h").read_text(encoding="utf-8")
-    for layers in _LAYERS:
-        for animations in _ANIMATIONS:
-            text = _redefined(_redefined(kept, "LayerNum_KLL", layers), "Pixel_AnimationSettingsNum_KLL", animations)
-            (place.build / "kll_defs.h").write_text(text, encoding="utf-8")
-            generated = Generated(place.build, GENERATED, prepared.words)
-            _, compiled = compile_units(prepared.units_of_numbers(), generated, prepared.store, place.build)
-            keep(surveyed(compiled, place.build, GENERATED, prepared.words), prepared.store)
+    kept = _kept_definitions(place, "edited")
+    for layers, animations in product(_LAYERS, _ANIMATIONS):
+        numbers = {"LayerNum_KLL": layers, "Pixel_AnimationSettingsNum_KLL": animations}
+        _store_with(place, prepared, prepared.units_of_numbers(), _redefined(kept, numbers))
+    for triggers in _usual_triggers(_kept_definitions(place, "stock")):
+        text = _redefined(kept, {"TriggerMacroNum_KLL": triggers})
+        _store_with(place, prepared, prepared.units_of_triggers(), text)
 
 
-def _redefined(text, name, value):
-    lines = [f"#define {name} {value}" if line.startswith(f"#define {name} ") else line for line in text.split("\n")]
-    return "\n".join(lines)
+def _kept_definitions(place, name):
+    return (_KEPT / place.target.name / name / "kll_defs.h").read_text(encoding="utf-8")
+
+
+def _usual_triggers(stock):
+    """A layout has a trigger for each key and layer where it means something."""
+
+    def around(name, steps):
+        number = int(re.search(rf"^#define {name} (\d+)\b", stock, re.MULTILINE)[1])
+        return {number + step for step in steps if number + step > 0}
+
+    return sorted(around("MaxScanCode_KLL", _OF_SCAN_CODES) | around("TriggerMacroNum_KLL", _OF_STOCK))
+
+
+def _store_with(place, prepared, units, definitions):
+    (place.build / "kll_defs.h").write_text(definitions, encoding="utf-8")
+    generated = Generated(place.build, GENERATED, prepared.words)
+    _, compiled = compile_units(units, generated, prepared.store, place.build)
+    keep(surveyed(compiled, place.build, GENERATED, prepared.words), prepared.store)
+
+
+def _redefined(text, numbers):
+    for name, value in numbers.items():
+        text = re.sub(rf"^#define {name} .*$", f"#define {name} {value}", text, flags=re.MULTILINE)
+    return text
 
 
 if __name__ == "__main__":

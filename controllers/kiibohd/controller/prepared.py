@@ -63,8 +63,15 @@ class Prepared:
 
     def units_of_numbers(self):
         """The units a layout reaches only by how many layers and animations it has, not by its keys."""
+        return [unit for unit in self._keyless() if not _counts_triggers(unit)]
+
+    def units_of_triggers(self):
+        """The units a layout reaches by how many triggers it has, too, but not by what they are."""
+        return [unit for unit in self._keyless() if _counts_triggers(unit)]
+
+    def _keyless(self):
         keys = {"generatedKeymap.h", "generatedPixelmap.c"}
-        return [unit for unit in self.units if not keys & set(unit.reads) and "TriggerMacroNum_KLL" not in unit.names]
+        return [unit for unit in self.units if not keys & set(unit.reads)]
 
     def words(self, name):
         return self._all_words.get(name, ())
@@ -72,6 +79,10 @@ class Prepared:
     @cached_property
     def _all_words(self):
         return json.loads(self._words_file.read_text(encoding="utf-8"))
+
+
+def _counts_triggers(unit):
+    return "TriggerMacroNum_KLL" in unit.names
 
 
 @lru_cache(maxsize=None)

@@ -102,7 +102,8 @@ def _compile_command(words, replaced):
             skip = _DROPPED[word] - 1
         else:
             command.append(replaced.get(word, word))
-    return command
+    # The assembler begins while the compiler is not done yet.
+    return [*command, "-pipe"]
 
 
 def _link_command(words, objects):

@@ -30,7 +30,8 @@ class Reading(unittest.TestCase):
         self.assertEqual(recipe.stock, ("board/stock stdFuncMap", ["board/one", "board/two stdFuncMap"]))
         self.assertEqual([unit["name"] for unit in recipe.units], ["main.c", "Macro/macro.c"])
         self.assertEqual(
-            recipe.units[0]["command"], [_GCC, "-I/src", "-Os", "-g0", "-fdiagnostics-color=never", "/src/main.c"]
+            recipe.units[0]["command"],
+            [_GCC, "-I/src", "-Os", "-g0", "-fdiagnostics-color=never", "/src/main.c", "-pipe"],
         )
         self.assertEqual(recipe.link, [_GCC, "-Os", "-Wl,--gc-sections", "-Wl,--strip-debug"])
         self.assertEqual((recipe.boot, recipe.secure), ((0x1C11, 0xB007), True))
