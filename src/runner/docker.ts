@@ -116,7 +116,7 @@ class DockerRunner implements Runner {
 
   /** Runs a build in a container that waits for one; undefined if there is none, or it could not begin there. */
   async #runWarm(spec: BuildSpec, image: PinnedImage, options: RunOptions): Promise<RunResult | undefined> {
-    const taken = await this.#pool.take(spec, image);
+    const taken = await this.#pool.take(spec, image, options.signal);
     if (taken === undefined) return undefined;
     const { slot, stage } = taken;
     this.#logger?.debug({ build: options.id, slot: slot.place.id }, "a build takes a warm container");

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BuildSpec } from "../spec/spec.ts";
 import { Alarm } from "./alarm.ts";
 import { Background } from "./background.ts";
@@ -11,6 +12,8 @@ import { Warmth, type WarmthOptions } from "./warmth.ts";
 
 /** Time from the end of a build to what is done about its container and the next, milliseconds: the answer to the client goes first. */
 export const pause = 100;
+/** How long a build waits for a slot that is still being started, milliseconds: by then a cold container would be there. */
+const startPatience = 2000;
 /** Time from the end of a slot that nobody had taken to the start of another, milliseconds: the cause may last. */
 const recovery = 1000;
 
@@ -34,7 +37,7 @@ export class WarmPool {
   readonly #remains = new Set<Slot>();
   readonly #alarm = new Alarm(() => this.#tend());
   #starting = false;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(site: Site, options: WarmthOptions, logger: RunnerLog | undefined) {
     this.#site = site;
@@ -42,17 +45,19 @@ export class WarmPool {
     this.#warmth = new Warmth(options);
   }
 
-  /** A slot for this build alone; undefined if none waits. Whoever gets it vacates it. */
-  async take(spec: BuildSpec, image: PinnedImage): Promise<Taken | undefined> {
-    if (this.#closed || !canWait(image.labels)) return undefined;
+  /** A slot for this build alone; undefined if none waits, or when `signal` is aborted. Whoever gets it vacates it. */
+  async take(spec: BuildSpec, image: PinnedImage, signal: AbortSignal): Promise<Taken | undefined> {
+    if (this.#closing.signal.aborted || !canWait(image.labels)) return undefined;
     // A place of no id: what counts is what all of a kind have in common.
     const kind = kindOf(spec, image, await this.#site.place("", image));
     this.#warmth.use(kind, performance.now());
     const waiting = this.#waiting.find((one) => one.kind.key === kind.key);
     if (waiting === undefined) return undefined;
     this.#withdraw(waiting);
-    const slot = await waiting.slot;
-    return slot && this.#load(slot, kind, spec);
+    const slot = await beforeLong(waiting.slot, startPatience, signal);
+    if (slot === "late") this.#putBack(waiting);
+    else if (slot !== undefined) return this.#load(slot, kind, spec);
+    return undefined;
   }
 
   /** To be called when a build has ended: makes up for what it took. */
@@ -62,7 +67,7 @@ export class WarmPool {
 
   /** Removes all there is; from now on there is none. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     this.#alarm.stop();
     for (const waiting of [...this.#waiting]) this.#giveUp(waiting);
     this.#removeRemains();
@@ -83,7 +88,7 @@ export class WarmPool {
 
   /** Brings what waits in line with what is wanted: surplus goes, and one that is missing is started. */
   #tend(): void {
-    if (this.#closed) return;
+    if (this.#closing.signal.aborted) return;
     this.#removeRemains();
     const now = performance.now();
     const wanted = new Map(this.#warmth.wanted(now).map(({ kind, count }) => [kind.key, { kind, count }]));
@@ -121,11 +126,12 @@ export class WarmPool {
   async #start(kind: WarmKind): Promise<Slot | undefined> {
     try {
       const slot = await Slot.start(this.#site, kind.pinned, kind.limits);
-      if (await slot.ready()) {
+      if (await slot.ready(this.#closing.signal)) {
         this.#logger?.debug({ slot: slot.place.id, image: kind.image.name }, "a warm container waits");
         return slot;
       }
-      await this.#bury(kind, slot);
+      if (this.#closing.signal.aborted) this.#remove(slot);
+      else await this.#bury(kind, slot);
     } catch (error) {
       // A daemon that is away, an image that is gone: no use in trying until a build gets through.
       this.#warmth.forget(kind);
@@ -161,6 +167,12 @@ export class WarmPool {
     return at >= 0;
   }
 
+  /** What was taken before it was there waits for another build. */
+  #putBack(waiting: Waiting): void {
+    if (this.#closing.signal.aborted) this.#giveUp(waiting);
+    else this.#waiting.push(waiting);
+  }
+
   #giveUp(waiting: Waiting): void {
     this.#withdraw(waiting);
     this.#background.add(
@@ -185,5 +197,24 @@ export class WarmPool {
       this.#remains.delete(slot);
       this.#remove(slot);
     }
+  }
+}
+
+/** What a promise resolves to; "late" when that takes longer than so many milliseconds, or until `signal` is aborted. */
+async function beforeLong<T>(
+  promise: Promise<T>,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<T | "late"> {
+  const over = new AbortController();
+  const timely = sleep(milliseconds, undefined, { signal: AbortSignal.any([signal, over.signal]) });
+  const late = timely.then(
+    () => "late" as const,
+    () => "late" as const,
+  );
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    over.abort();
   }
 }

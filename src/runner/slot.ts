@@ -70,9 +70,10 @@ export class Slot {
     return this.#begun;
   }
 
-  /** Waits until it is prepared; false if it ended instead, or took longer than the daemon itself may. */
-  async ready(): Promise<boolean> {
-    const over = AbortSignal.any([this.ended, AbortSignal.timeout(this.#site.containers.patience)]);
+  /** Waits until it is prepared; false if it ended instead, took longer than the daemon itself may, or `signal` is aborted. */
+  async ready(signal: AbortSignal): Promise<boolean> {
+    const expired = AbortSignal.timeout(this.#site.containers.patience);
+    const over = AbortSignal.any([this.ended, expired, signal]);
     const missed = new Promise<false>((resolve) => {
       if (over.aborted) resolve(false);
       else over.addEventListener("abort", () => resolve(false), { once: true });

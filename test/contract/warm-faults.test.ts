@@ -40,6 +40,12 @@ describe("nothing waits", () => {
   }
 });
 
+/** The waiting containers of an image, prepared or not. */
+async function startedSlots({ name }: { name: string }): Promise<string[]> {
+  const containers = await docker.listContainers({ filters: { ancestor: [name] } });
+  return containers.flatMap(({ Names }) => Names).filter((container) => container.includes("-warm-"));
+}
+
 describe("what goes wrong costs no build", () => {
   test("a container that was killed is replaced, and no build notices", async () => {
     const { runner, watch } = places.placeForTest();
@@ -82,6 +88,29 @@ describe("what goes wrong costs no build", () => {
     await vi.waitFor(async () => expect(await left()).toEqual([]), 10_000);
     expect(watch.warnings).toHaveLength(4);
     expect(watch.taken).toEqual([]);
+  });
+
+  test("nor waits for one that is still being started", async () => {
+    const { runner, watch } = places.placeForTest();
+    const slow = await places.image("tarries", ...label, "--build-arg", "WAITING=tarries");
+    await run(runner, places.well(slow));
+    await vi.waitFor(async () => expect(await startedSlots(slow)).toHaveLength(1), 10_000);
+    expect(await run(runner, places.well(slow))).toMatchObject(succeeded);
+    // Which would tell that it was waited for to its end.
+    expect(watch.warnings).toEqual([]);
+    expect(watch.taken).toEqual([]);
+    await vi.waitFor(async () => expect(await startedSlots(slow)).toHaveLength(1), 10_000);
+  });
+
+  test("nor keeps a stop waiting with it", async () => {
+    const { runner } = places.placeForTest();
+    const slow = await places.image("tarries", ...label, "--build-arg", "WAITING=tarries");
+    await run(runner, places.well(slow));
+    await vi.waitFor(async () => expect(await startedSlots(slow)).toHaveLength(1), 10_000);
+    const stop = new AbortController();
+    const stopped = run(runner, places.well(slow), { signal: stop.signal });
+    stop.abort();
+    expect(await stopped).toMatchObject({ status: "cancelled" });
   });
 
   test.each(["cut", "freeze"] as const)("a daemon that goes away (%s) and comes back", async (fail) => {

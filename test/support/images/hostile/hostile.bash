@@ -5,6 +5,7 @@ cd /mnt/builds
 if [ "$1" = --wait ]; then
   case $WAITING in
     crashes) exit 1 ;;
+    tarries) sleep 3600 ;;
     talks) echo 'waiting'; echo 'Deprecated: do not wait' ;;
     *) echo 'waiting' ;;
   esac
