@@ -44,9 +44,10 @@ export class FairQueue {
    * a former life of the server accepted is not refused.
    *
    * @param retryAfter seconds to tell a client that is turned away
-   * @throws Problem `queue-full`
+   * @throws Problem `queue-full`; that of `close`, when the queue is closed
    */
   assertRoom(client: string, retryAfter: number): void {
+    if (this.#closed) throw this.#closed;
     if (this.#running < this.#limits.concurrency) return;
     const own = this.#waiting.get(client)?.length ?? 0;
     if (this.#length >= this.#limits.length) {

@@ -91,6 +91,7 @@ describe("FairQueue", () => {
     queue.close(new Problem("shutting-down", "the server stops"));
     await expect(second).rejects.toMatchObject({ code: "shutting-down" });
     await expect(queue.run("a", async () => "never")).rejects.toMatchObject({ code: "shutting-down" });
+    expect(() => queue.assertRoom("a", 1)).toThrow(expect.objectContaining({ code: "shutting-down" }));
     let drained = false;
     const drain = queue.drained().then(() => {
       drained = true;
