@@ -2,6 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../errors.ts";
 import type { Runner, ToolchainImage } from "../runner/runner.ts";
 
+interface Look {
+  /** How many changes had been told of when it began; undefined before that. */
+  since: number | undefined;
+  done: Promise<void>;
+  /** Resolves when nobody who knows something should wait for it any more. */
+  longEnough: Promise<void>;
+}
+
 /** How old what was seen may be when a request comes and nobody tells of changes, milliseconds. */
 const freshEnough = 2000;
 /** How long somebody who tells of changes is believed to be alive, milliseconds. */
@@ -25,7 +33,8 @@ export class ImageCatalog {
   /** How many changes were told of, and how many of them there had been when the last look began that succeeded. */
   #changes = 0;
   #seen = 0;
-  #checking: { look: Promise<void>; longEnough: Promise<void> } | undefined;
+  /** The newest look that is under way, or waits for the one before it. */
+  #newest: Look | undefined;
 
   /** @param clock monotonic milliseconds */
   constructor(runner: Pick<Runner, "images" | "watchImages">, clock: () => number = () => performance.now()) {
@@ -71,16 +80,30 @@ export class ImageCatalog {
    */
   async refresh(maxAge = 0): Promise<void> {
     if (this.#clock() - this.#checked < maxAge) return;
-    this.#checking ??= this.#startLook();
-    const { look, longEnough } = this.#checking;
-    await (this.#images.size > 0 ? Promise.race([look, longEnough]) : look);
+    const { done, longEnough } = this.#lookOfNow();
+    await (this.#images.size > 0 ? Promise.race([done, longEnough]) : done);
   }
 
-  #startLook() {
-    const look = this.#look().finally(() => {
-      this.#checking = undefined;
-    });
-    return { look, longEnough: sleep(lookPatience, undefined, { ref: false }) };
+  /** A look that sees what was told of so far: one for all who ask. */
+  #lookOfNow(): Look {
+    const before = this.#newest;
+    if (before && (before.since ?? this.#changes) === this.#changes) return before;
+    const longEnough = sleep(lookPatience, undefined, { ref: false });
+    const look: Look = { since: undefined, done: Promise.resolve(), longEnough };
+    this.#newest = look;
+    look.done = this.#carryOut(look, before);
+    return look;
+  }
+
+  async #carryOut(look: Look, before: Look | undefined): Promise<void> {
+    try {
+      // What becomes of that one is told to those who wait for it.
+      if (before) await Promise.allSettled([before.done]);
+      look.since = this.#changes;
+      await this.#look();
+    } finally {
+      if (this.#newest === look) this.#newest = undefined;
+    }
   }
 
   /** Why the last look failed. */

@@ -178,6 +178,27 @@ describe("a daemon that tells of changes", () => {
     await listens;
   });
 
+  test("that changes while it is looked at keeps who comes then waiting for what is new", async () => {
+    const { catalog, runner, images, end, listens } = await listening();
+    const old = Promise.withResolvers<ToolchainImage[]>();
+    images.mockReturnValueOnce(old.promise);
+    runner.tell?.();
+    const first = catalog.current();
+    runner.installed = [toolchainImage("057", "sha256:new")];
+    runner.tell?.();
+    const seen = async () => {
+      await catalog.current();
+      return catalog.require("kiisrv-controller-057").digest;
+    };
+    const others = [seen(), seen()];
+    old.resolve([toolchainImage("057", "sha256:old")]);
+    await first;
+    expect(await Promise.all(others)).toEqual(["sha256:new", "sha256:new"]);
+    expect(images).toHaveBeenCalledTimes(3);
+    end.abort();
+    await listens;
+  });
+
   test("is looked at now and then, and nobody waits for that", async () => {
     const { catalog, runner, images, clock, end, listens } = await listening();
     clock.now = 10_000;
