@@ -88,10 +88,13 @@ export class StatsStore {
     while (!signal?.aborted && stored(this.#countMore)) await setImmediate();
   }
 
-  /** The totals of all requests, those that other programs added included. */
+  /**
+   * The totals of all requests, of those that other programs added as many as can be counted without holding up the server:
+   * the rest is in those of the next call.
+   */
   summary(): StatsSummary {
     return stored(() => {
-      while (this.#statements.behind.get() !== undefined) this.#countMore();
+      if (this.#statements.behind.get() !== undefined) this.#countMore();
       return this.#read();
     });
   }

@@ -153,13 +153,15 @@ test("rows that another program adds are counted, in either order and with gaps"
   });
 });
 
-test("a backlog longer than a chunk is counted whole", () => {
+test("a backlog longer than a chunk is counted whole, a part of it with each question", () => {
   const { database, store } = stats();
   database.exec(`
     WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 120000)
     INSERT INTO Requests (ip_addr, os, web, hash, board, variant, layers, container, success, request_time, build_duration)
     SELECT 'u' || (n % 700), 'Linux', n % 2, 'h' || (n % 90000), 'KType', 'V' || (n % 3), 1 + n % 2, 'controller-057', 1, '', 10 FROM n`);
   store.record(request({ variant: "V0", buildMilliseconds: null }));
+  const counts = Array.from({ length: 12 }, () => store.summary().builds);
+  expect(counts).toEqual([...Array.from({ length: 11 }, (_, n) => (n + 2) * 10_000), 120_001]);
   expect(store.summary()).toMatchObject({
     builds: 120_001,
     uniqueBuilds: 90_001,
