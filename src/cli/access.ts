@@ -5,6 +5,7 @@ import { giveTo, ownerOf } from "../backup/ownership.ts";
 import { readConfig } from "../config.ts";
 import { AuditLog, openAccess } from "../store/audit.ts";
 import { KeyStore } from "../store/keys.ts";
+import { isHeld } from "../store/lock.ts";
 import type { CommandWorld } from "./command.ts";
 
 export interface Access {
@@ -42,7 +43,7 @@ async function makeFor(data: string): Promise<void> {
 }
 
 function inDatabase<Result>(data: string, work: (access: Access) => Result): Result {
-  const database = openAccess(fileIn(data));
+  const database = openAccess(fileIn(data), { inUse: isHeld(data) });
   try {
     const audit = new AuditLog(database);
     return work({ keys: new KeyStore(database, audit), audit });

@@ -84,11 +84,16 @@ async function clean(
   if (serverRuns && (await isRestoring(data))) {
     throw new Error(`a restore to ${data} is under way; try again when it is over`);
   }
+  if (dryRun && (await isRestoring(data))) {
+    throw new Error(
+      `a restore to ${data} is to be carried through first: start the server, or gc without --dry-run`,
+    );
+  }
   const lock = serverRuns ? undefined : lockDirectory(data);
   try {
     if (lock) await settle(data);
     await mkdir(config.artifacts, { recursive: true });
-    const plan = await cleanUp(openBuilds(file), config, dryRun, buildsInContainers);
+    const plan = await cleanUp(openBuilds(file, { inUse: serverRuns }), config, dryRun, buildsInContainers);
     return summarize(plan, { dryRun, serverRuns, databases: compact(data, dryRun, !serverRuns) });
   } finally {
     lock?.release();

@@ -1,4 +1,4 @@
-import { type Database, openDatabase, readSchema, schemaVersions } from "./database.ts";
+import { type Database, type DatabaseOptions, openDatabase, readSchema, schemaVersions } from "./database.ts";
 import { stored } from "./faults.ts";
 
 export type AuditEvent =
@@ -30,8 +30,12 @@ const slack = 1000;
 const longestText = 200;
 
 /** Opens the database of keys and audit log. A crash may not bring a revoked key back, so every commit is on disk. */
-export function openAccess(file: string, durable = true): Database {
-  return openDatabase(file, readSchema("access"), { durable, version: schemaVersions.access });
+export function openAccess(file: string, options: Pick<DatabaseOptions, "durable" | "inUse"> = {}): Database {
+  return openDatabase(file, readSchema("access"), {
+    durable: true,
+    ...options,
+    version: schemaVersions.access,
+  });
 }
 
 /**

@@ -25,7 +25,7 @@ import { tail } from "./tail.ts";
 const logBytes = 8 * 1024;
 
 /** Opens the builds; an older program's table gets the columns it lacks. */
-export function openBuilds(file: string, options: Pick<DatabaseOptions, "durable"> = {}): Database {
+export function openBuilds(file: string, options: Pick<DatabaseOptions, "durable" | "inUse"> = {}): Database {
   return openDatabase(file, readSchema("builds"), {
     ...options,
     version: schemaVersions.builds,

@@ -11,6 +11,8 @@ export interface DatabaseOptions {
   durable?: boolean;
   /** Number of the schema, kept in the file's `user_version`; that of a file from before there were numbers is 0. */
   version?: number;
+  /** Another program may be at work in it: then one of another schema is left to that. */
+  inUse?: boolean;
   /** Brings the tables of an older program up to date; runs before the schema, in the same transaction. */
   migrate?: (database: Database) => void;
 }
@@ -54,6 +56,7 @@ export function openDatabase(file: string, schema: string, options: DatabaseOpti
     const { version = 0 } = options;
     const found = schemaVersionOf(opened);
     if (found > version) throw new NewerSchema(found, version);
+    if (found !== version && options.inUse) throw new OthersSchema(found, version);
     if (found < version) keepCopy(opened, `.v${found}.bak`);
     opened.pragma("auto_vacuum = INCREMENTAL");
     opened.pragma("journal_mode = WAL");
@@ -91,6 +94,15 @@ class NewerSchema extends Error {
   constructor(found: number, known: number) {
     super(
       `it was written by a newer kiisrv (schema ${found}; this one knows up to ${known}): run that one, or restore a backup of before (it was left as it is)`,
+    );
+  }
+}
+
+/** A program that is at work in the file would not know its own tables again after the next start. */
+class OthersSchema extends Error {
+  constructor(found: number, known: number) {
+    super(
+      `a server of another release is at work in it (schema ${found}; this kiisrv writes ${known}): use that one's own commands, or stop it first`,
     );
   }
 }

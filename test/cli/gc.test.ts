@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import SQLite from "better-sqlite3";
 import { expect, test } from "vitest";
 import { preparationName } from "../../src/backup/swap.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
@@ -109,6 +110,37 @@ test("while a restore is under way nothing is removed", async () => {
   } finally {
     lock.release();
   }
+});
+
+test("a dry run carries no restore through", async () => {
+  const place = neglected();
+  const left = join(place.data, preparationName("20260101T000000Z"));
+  mkdirSync(left);
+  const { code, told } = await run(place, "--dry-run");
+  expect(code).toBe(1);
+  expect(told).toMatch(/restore .* is to be carried through first/);
+  expect(existsSync(left)).toBe(true);
+  expect((await run(place)).code).toBe(0);
+  expect(existsSync(left)).toBe(false);
+});
+
+test("the database of a server of another release is left to that", async () => {
+  const place = neglected();
+  const file = join(place.data, "builds.db");
+  const older = new SQLite(file);
+  older.pragma("user_version = 0");
+  const lock = lockDirectory(place.data);
+  try {
+    const { code, told } = await run(place);
+    expect(code).toBe(1);
+    expect(told).toMatch(/a server of another release is at work in it/);
+    expect(older.pragma("user_version", { simple: true })).toBe(0);
+    expect(readdirSync(place.zips)).toEqual(["A-B-00.zip"]);
+  } finally {
+    lock.release();
+    older.close();
+  }
+  expect((await run(place)).code).toBe(0);
 });
 
 test("where no server has been nothing is made", async () => {

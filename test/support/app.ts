@@ -60,7 +60,7 @@ export function openHouse(options: HouseOptions = {}) {
     builds: openBuilds(join(directory, "builds.db")),
     stats: openStats(join(directory, "stats.db")),
     config: openConfig(join(directory, "config.db")),
-    access: openAccess(join(directory, "access.db"), false),
+    access: openAccess(join(directory, "access.db"), { durable: false }),
   };
   onTestFinished(() => closeAll(Object.values(databases)));
   const clock = { now: 0 };
