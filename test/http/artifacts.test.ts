@@ -1,9 +1,19 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import request from "supertest";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { demoRequest, eventually } from "../support/app.ts";
+import { ArtifactStore } from "../../src/store/artifacts.ts";
+import { demoRequest, differentRequest, eventually } from "../support/app.ts";
 import { openServer, type TestServer, talk } from "../support/server.ts";
 
 // A busy machine may take its time.
@@ -159,4 +169,63 @@ test("a client that goes away in mid-file does no harm", async () => {
   await reader?.cancel();
   await eventually(() => server.logged().some((line) => line.path === `/tmp/${large}` && line.aborted));
   expect((await get()).status).toBe(200);
+});
+
+describe("a client that goes away before its turn", () => {
+  const large = "Large-File-00.zip";
+
+  /** A build that does not end, and behind it, on the same connection, downloads. */
+  function askBehindBuild({ port }: TestServer, downloads: number) {
+    const body = differentRequest(1);
+    const socket = connect(port, "localhost");
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+    socket.write(`GET /tmp/${large} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(downloads));
+    return socket;
+  }
+
+  /** How often this process has the zip open. */
+  const opened = () => readdirSync("/proc/self/fd").filter(isLarge).length;
+
+  function isLarge(descriptor: string): boolean {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`).endsWith(large);
+    } catch (error) {
+      // The one this very list was read by.
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  test("leaves no zip open", async () => {
+    writeFileSync(join(server.house.artifactDirectory, large), Buffer.alloc(300_000));
+    server.house.runner.onRun = undefined;
+    const socket = askBehindBuild(server, 20);
+    await eventually(() => opened() === 20);
+    socket.destroy();
+    await eventually(() => opened() === 0);
+  });
+
+  test("leaves none open that is only found then", async () => {
+    const found = Promise.withResolvers<void>();
+    let asked = 0;
+    class SlowStore extends ArtifactStore {
+      override async find(name: string) {
+        asked++;
+        await found.promise;
+        return super.find(name);
+      }
+    }
+    const slow = await openServer({ artifacts: (directory) => new SlowStore(directory) });
+    writeFileSync(join(slow.house.artifactDirectory, large), Buffer.alloc(300_000));
+    const ended = () =>
+      slow.logged().filter(({ path, aborted }) => path === `/tmp/${large}` && aborted).length;
+    const socket = askBehindBuild(slow, 20);
+    await eventually(() => asked === 20);
+    socket.destroy();
+    await eventually(() => ended() === 20);
+    found.resolve();
+    await request(slow.url).get(`/tmp/${large}`).buffer(true).parse(binary);
+    await eventually(() => opened() === 0);
+  });
 });

@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { finished, type Readable } from "node:stream";
 import type Router from "@koa/router";
 import type { RouterContext } from "@koa/router";
 import send from "send";
@@ -47,7 +48,9 @@ async function sendFile(ctx: RouterContext, path: string): Promise<void> {
       ctx.res.writeHead(error.status, { ...error.headers, "Cache-Control": "no-store" });
       ctx.res.end();
     });
-    ctx.res.once("close", resolve);
+    // `send` closes the file when the answer's connection ends, and an answer whose turn never came never had one.
+    stream.on("stream", (file: Readable) => finished(ctx.res, () => file.destroy()));
+    finished(ctx.res, () => resolve());
     stream.pipe(ctx.res);
   });
 }
