@@ -1,6 +1,6 @@
 import type { Context, Middleware } from "koa";
 import type { Logger } from "pino";
-import { Problem } from "../errors.ts";
+import { Problem, type ProblemCode } from "../errors.ts";
 import { drain } from "./body.ts";
 
 /**
@@ -46,9 +46,18 @@ function unanswered(ctx: Context): Problem {
     : new Problem("not-found", `there is no ${path} here`);
 }
 
+/** States of the server, told of when they began: where in the program they were met is no news. */
+const foreseen: ReadonlySet<ProblemCode> = new Set([
+  "draining",
+  "image-missing",
+  "shutting-down",
+  "storage-low",
+]);
+
 function asProblem(error: unknown, logger: Logger): Problem {
   if (error instanceof Problem) {
-    if (error.status >= 500) logger.error({ err: error }, error.message);
+    if (foreseen.has(error.code)) logger.warn({ code: error.code }, error.message);
+    else if (error.status >= 500) logger.error({ err: error }, error.message);
     return error;
   }
   logger.error({ err: error }, "unexpected error");
