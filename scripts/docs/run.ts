@@ -109,6 +109,7 @@ async function copyCheckout(place: string): Promise<void> {
   if (built.status !== 0) throw new Error(`the copy cannot be compiled: ${built.stdout}${built.stderr}`);
 }
 
+/** What Compose made of either file; a page leaves its stack as a reader would. */
 function removeProject(
   [program = "", ...args]: string[],
   project: string,
@@ -120,9 +121,10 @@ function removeProject(
     }).stdout.trim();
   if (ids("ps", "-aq") === "" && ids("volume", "ls", "-q") === "" && ids("network", "ls", "-q") === "")
     return;
-  spawnSync(program, [...args, "-f", "compose.prod.yaml", "down", "--volumes", "--remove-orphans"], {
-    cwd: place,
-    env: { ...environment, COMPOSE_PROFILES: "proxy" },
-    stdio: "ignore",
-  });
+  for (const file of ["compose.yaml", "compose.prod.yaml"])
+    spawnSync(program, [...args, "-f", file, "down", "--volumes", "--remove-orphans"], {
+      cwd: place,
+      env: { ...environment, COMPOSE_PROFILES: "proxy" },
+      stdio: "ignore",
+    });
 }
