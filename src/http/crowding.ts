@@ -1,3 +1,4 @@
+import { finished } from "node:stream";
 import type { Middleware } from "koa";
 import { Problem } from "../errors.ts";
 import { callerOf } from "./callers.ts";
@@ -6,8 +7,9 @@ import { healthPaths } from "./routes/health.ts";
 import { Tally } from "./tally.ts";
 
 /**
- * Bounds how many requests of one caller are under way at once. Connections alone do not: a proxy's are everybody's, and one
- * connection can hold many requests. Those about health pass: a crowd is no reason to take the server for dead.
+ * Bounds how many requests of one caller are under way at once: until the work is done and the answer is out, for answers
+ * that nobody reads are held in memory. Connections alone do not bound that: a proxy's are everybody's, and one connection
+ * can hold many requests. Those about health pass: a crowd is no reason to take the server for dead.
  * @param most 0: no limit
  */
 export function limitCrowds(most: number, refusals: Pick<Refusals, "note">): Middleware {
@@ -23,10 +25,11 @@ export function limitCrowds(most: number, refusals: Pick<Refusals, "note">): Mid
       });
     }
     inside.enter(client);
+    const out = new Promise<void>((resolve) => finished(ctx.res, () => resolve()));
     try {
       await next();
     } finally {
-      inside.leave(client);
+      void out.then(() => inside.leave(client));
     }
   };
 }

@@ -1,11 +1,13 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { simpleGit } from "simple-git";
 import request from "supertest";
 import { describe, expect, test } from "vitest";
 import type { ListedLayout } from "../../src/layout/listing.ts";
-import { repositoryLayouts, temporaryDirectory } from "../support/app.ts";
-import { openServer } from "../support/server.ts";
+import { demoRequest, eventually, repositoryLayouts, temporaryDirectory } from "../support/app.ts";
+import { openServer, talk } from "../support/server.ts";
 import { sync, tiny, Upstream } from "../support/upstream.ts";
 
 const standard = readFileSync(join(repositoryLayouts, "Demo-Standard.json"));
@@ -52,6 +54,45 @@ describe("a layout", () => {
     const { status, body } = await request(url).get(`/layouts/${name}`);
     expect([status, body.code]).toEqual([404, "not-found"]);
   });
+});
+
+test("answers that wait to be read share their bytes, and are as the file was when it was asked for", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const held = () => {
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const layouts = temporaryDirectory();
+  copyFileSync(join(repositoryLayouts, "Demo-Base.json"), join(layouts, "Demo-Base.json"));
+  const contents = ["a", "b"].map((letter) => `"${letter.repeat(1 << 20)}"`);
+  const server = await openServer({ layouts });
+  const { library } = server.house;
+  const read = library.read.bind(library);
+  let asked = 0;
+  // A spy would hold what it has seen returned.
+  library.read = (name) => {
+    asked++;
+    return read(name);
+  };
+  const body = demoRequest();
+  const before = held();
+  // Behind a build that has not ended none of them gets out.
+  const clients = contents.map(async (content, index) => {
+    await eventually(() => asked === 10 * index);
+    writeFileSync(join(layouts, "Large.json"), content);
+    return talk(
+      server.port,
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      "GET /layouts/Large.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(9),
+      "GET /layouts/Large.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+  });
+  await eventually(() => asked === 20);
+  expect(held() - before).toBeLessThan(2.5 * (1 << 20));
+  (await server.house.runner.next()).end();
+  const answers = await Promise.all(clients);
+  expect(answers.map((answer, index) => answer.split(contents[index] ?? "").length - 1)).toEqual([10, 10]);
 });
 
 describe("a layout of a revision", () => {

@@ -1,8 +1,9 @@
+import { connect } from "node:net";
 import request from "supertest";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { Budget } from "../../src/http/rates.ts";
 import { demoRequest, differentRequest, eventually } from "../support/app.ts";
-import { openServer, type ServerOptions, type TestServer } from "../support/server.ts";
+import { openServer, type ServerOptions, type TestServer, talk } from "../support/server.ts";
 
 describe("a budget", () => {
   /** Ten in a hundred seconds. */
@@ -217,4 +218,90 @@ test("requests of one client under way at once are bounded, and no others", asyn
   expect(await Promise.all(waiting)).toEqual([200, 200]);
   server.house.runner.onRun = (run) => run.end();
   expect((await post(3, "192.0.2.1")).status).toBe(200);
+});
+
+describe("requests under way", () => {
+  /** As it goes over the wire. */
+  function raw(method: string, path: string, headers: string[] = [], body: Buffer | string = ""): string {
+    const length = body === "" ? [] : [`Content-Length: ${body.length}`];
+    return [`${method} ${path} HTTP/1.1`, "Host: a", ...length, ...headers, "", body.toString()].join("\r\n");
+  }
+
+  const statusesOf = (answers: string) =>
+    [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+
+  test("are those whose answer waits for its turn, too", async () => {
+    const server = await openServer({ connectionsPerClient: 5 });
+    const answers = talk(
+      server.port,
+      raw("POST", "/", [], demoRequest()),
+      raw("GET", "/versions").repeat(9),
+      raw("GET", "/versions", ["Connection: close"]),
+    );
+    const run = await server.house.runner.next();
+    await eventually(async () => (await request(server.url).get("/versions")).status === 429);
+    run.end();
+    const all = statusesOf(await answers);
+    expect([all.length, all.filter((status) => status === 200).length]).toEqual([11, 5]);
+    await eventually(async () => (await request(server.url).get("/versions")).status === 200);
+  });
+
+  test("are over when the client goes away", async () => {
+    const server = await openServer({ connectionsPerClient: 5 });
+    server.house.runner.onRun = (run) => run.end();
+    const { body } = await request(server.url).post("/").send(demoRequest().toString());
+    await server.house.runner.next();
+    server.house.runner.onRun = undefined;
+    const zip = body.filename.slice(1);
+    for (const asked of [
+      [raw("GET", "/layouts/Demo-Standard.json"), raw("GET", zip), raw("HEAD", zip), raw("GET", "/nonesuch")],
+      [raw("POST", "/", ["Content-Length: 1000"])],
+      ["nonsense\r\n\r\n"],
+    ]) {
+      const socket = connect(server.port, "localhost");
+      onTestFinished(() => void socket.destroy());
+      socket.write([raw("POST", "/", [], differentRequest(1)), ...asked].join(""));
+      const run = await server.house.runner.next();
+      socket.destroy();
+      run.fail(new Error("not to be kept"));
+      await eventually(async () => {
+        const five = Array.from({ length: 5 }, () => request(server.url).get("/versions"));
+        return (await Promise.all(five)).every(({ status }) => status === 200);
+      });
+    }
+  });
+
+  test("are over with their answer, whatever it is", { timeout: 60_000 }, async () => {
+    const server = await openServer({ connectionsPerClient: 1 });
+    server.house.runner.onRun = (run) => run.end();
+    const { body } = await request(server.url).post("/").send(demoRequest().toString());
+    const zip = body.filename.slice(1);
+    const { etag = "" } = (await request(server.url).get(zip)).headers;
+    const had = [`If-None-Match: ${etag}`];
+    const closing: typeof raw = (method, path, headers = [], body = "") =>
+      raw(method, path, ["Connection: close", ...headers], body);
+    const kinds: [number, string][] = [
+      [200, closing("GET", "/versions")],
+      [200, closing("HEAD", "/versions")],
+      [200, closing("GET", zip)],
+      [200, closing("HEAD", zip)],
+      [304, closing("GET", zip, had)],
+      [206, closing("GET", zip, ["Range: bytes=0-3"])],
+      [416, closing("GET", zip, ["Range: bytes=99999999-"])],
+      [404, closing("GET", "/nonesuch")],
+      [405, closing("PUT", "/versions")],
+      [400, closing("POST", "/", [], "no json")],
+      [200, closing("POST", "/", [], demoRequest())],
+      [200, closing("POST", "/", ["Expect: 100-continue"], demoRequest())],
+      [204, closing("OPTIONS", "/", ["Origin: http://a", "Access-Control-Request-Method: POST"])],
+      [200, closing("GET", "/versions", ["Connection: upgrade", "Upgrade: websocket"])],
+    ];
+    // Twice: what does not leave is in the way of the next one.
+    for (const [status, asked] of [...kinds, ...kinds]) {
+      const last = asked.replace("Host: a", "Host: a\r\nConnection: close");
+      const answers = async () =>
+        statusesOf(await talk(server.port, asked.includes("Upgrade:") ? asked : last));
+      await expect.poll(answers, { message: asked.slice(0, 200), timeout: 5_000 }).toContain(status);
+    }
+  });
 });
