@@ -266,7 +266,9 @@ test("a server that is drained takes no new builds, finishes those it has, and s
   expect(await running).toBe(200);
 
   // What an administrator said is no fault, and no place in the program tells more of it.
-  expect(server.logged().filter(({ level }) => Number(level) >= 40)).toMatchObject([{ level: 40, code: "draining" }]);
+  expect(server.logged().filter(({ level }) => Number(level) >= 40)).toMatchObject([
+    { level: 40, code: "draining" },
+  ]);
   expect((await drain("delete")).body).toEqual({ draining: false, running: 0, waiting: 0 });
   server.house.runner.onRun = (run) => run.end();
   expect((await request(server.url).post("/").send(differentRequest(2).toString())).status).toBe(200);
