@@ -28,6 +28,12 @@ export interface Patience {
   interval: number;
 }
 
+/**
+ * Requests that may wait for an answer on one connection, refused ones included: each takes ten KiB, and 64 KiB can hold
+ * thousands. Clients and proxies send the next one when they have the last answer.
+ */
+const mostPipelined = 16;
+
 const usual: Patience = { headers: 20_000, request: 120_000, next: 65_000, reading: 60_000, interval: 5_000 };
 
 /**
@@ -39,21 +45,23 @@ export function createListener(
   limits: ConnectionLimits,
   patience: Patience = usual,
 ): Server {
-  const server = createServer(
-    {
-      headersTimeout: patience.headers,
-      requestTimeout: patience.request,
-      keepAliveTimeout: patience.next,
-      connectionsCheckingInterval: patience.interval,
-      maxHeaderSize: 16 * 1024,
-    },
-    answer,
-  );
+  const server = createServer({
+    headersTimeout: patience.headers,
+    requestTimeout: patience.request,
+    keepAliveTimeout: patience.next,
+    connectionsCheckingInterval: patience.interval,
+    maxHeaderSize: 16 * 1024,
+  });
   server.maxHeadersCount = 100;
   if (limits.most > 0) server.maxConnections = limits.most;
   server.on("drop", (refused) => limits.onRefused(refused?.remoteAddress ?? "", "too many connections"));
   boundClients(server, limits);
-  endStalled(server, patience.reading);
+  const answering = boundPipelines(server, limits);
+  endStalled(server, answering, patience.reading);
+  server.on("request", (request, response) => {
+    // What came together with the request that was one too many comes here all the same.
+    if (!request.socket.destroyed) answer(request, response);
+  });
   return server;
 }
 
@@ -71,13 +79,21 @@ function boundClients(server: Server, { perClient, isProxy, onRefused }: Connect
   });
 }
 
-/** A connection on which nothing moves ends, unless an answer is still being made and nothing of it waits for the client. */
-function endStalled(server: Server, reading: number): void {
+/** @returns how many answers each connection waits for */
+function boundPipelines(server: Server, { onRefused }: ConnectionLimits): Tally<Socket> {
   const answering = new Tally<Socket>();
   server.on("request", ({ socket }, response) => {
     answering.enter(socket);
     response.once("close", () => answering.leave(socket));
+    if (socket.destroyed || answering.of(socket) <= mostPipelined) return;
+    onRefused(socket.remoteAddress ?? "", `more than ${mostPipelined} requests at once on one connection`);
+    socket.destroy();
   });
+  return answering;
+}
+
+/** A connection on which nothing moves ends, unless an answer is still being made and nothing of it waits for the client. */
+function endStalled(server: Server, answering: Tally<Socket>, reading: number): void {
   server.setTimeout(reading, (socket: Socket) => {
     if (answering.of(socket) > 0 && socket.writableLength === 0) socket.setTimeout(reading);
     else socket.destroy();

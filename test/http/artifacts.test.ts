@@ -200,8 +200,8 @@ describe("a client that goes away before its turn", () => {
   test("leaves no zip open", async () => {
     writeFileSync(join(server.house.artifactDirectory, large), Buffer.alloc(300_000));
     server.house.runner.onRun = undefined;
-    const socket = askBehindBuild(server, 20);
-    await eventually(() => opened() === 20);
+    const socket = askBehindBuild(server, 10);
+    await eventually(() => opened() === 10);
     socket.destroy();
     await eventually(() => opened() === 0);
   });
@@ -220,10 +220,10 @@ describe("a client that goes away before its turn", () => {
     writeFileSync(join(slow.house.artifactDirectory, large), Buffer.alloc(300_000));
     const ended = () =>
       slow.logged().filter(({ path, aborted }) => path === `/tmp/${large}` && aborted).length;
-    const socket = askBehindBuild(slow, 20);
-    await eventually(() => asked === 20);
+    const socket = askBehindBuild(slow, 10);
+    await eventually(() => asked === 10);
     socket.destroy();
-    await eventually(() => ended() === 20);
+    await eventually(() => ended() === 10);
     found.resolve();
     await request(slow.url).get(`/tmp/${large}`).buffer(true).parse(binary);
     await eventually(() => opened() === 0);

@@ -197,6 +197,40 @@ describe("connections", () => {
   });
 });
 
+describe("requests that are sent before the last one is answered", () => {
+  const asked = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  test("are answered in their turn", async () => {
+    let count = 0;
+    const server = await open(async (_, response) => {
+      const number = ++count;
+      await sleep(number === 1 ? 3 * patience.interval : 0);
+      response.end(`<${number}>`);
+    });
+    const socket = server.connect();
+    socket.write(asked.repeat(16));
+    const answers = await text(socket);
+    const numbers = [...answers.matchAll(/<(\d+)>/g)].map(([, number]) => Number(number));
+    expect(numbers).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
+    expect(server.refused).toEqual([]);
+  });
+
+  test("and are too many end the connection, and nothing is done for the rest", async () => {
+    let count = 0;
+    let over = 0;
+    const server = await open((_, response) => {
+      count++;
+      response.once("close", () => over++);
+    });
+    const socket = server.connect().resume();
+    socket.write(asked.repeat(500));
+    await once(socket, "close");
+    expect(server.refused).toEqual(["127.0.0.1: more than 16 requests at once on one connection"]);
+    await eventually(() => over === count);
+    expect(count).toBe(16);
+  });
+});
+
 test("headers that are too large are refused", async () => {
   const server = await open(hello);
   const socket = server.connect();
