@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type PlanRequest, planBuild } from "../build/plan.ts";
-import { layoutRoot } from "../build/request.ts";
+import { layoutRoot, resemblesRequest } from "../build/request.ts";
 import { readConfig } from "../config.ts";
 import { Problem } from "../errors.ts";
 import { families } from "../firmware/families.ts";
@@ -33,7 +33,9 @@ export const plan: Command = {
   --dialect NAME   KLL dialect instead of the version's own: current or legacy
   --layouts DIR    library with the base layouts [that of the server]
   --out DIR        write the KLL files there
-  --digest ID      content id (sha256:…) of the toolchain image; without it the key is not the one a server computes`,
+  --digest ID      content id (sha256:…) of the toolchain image; without it the key is not the one a server computes
+
+  The names of keys are not looked at: the build of the firmware checks those.`,
 
   async run(args, world) {
     const { environment, output, report } = world;
@@ -71,6 +73,12 @@ async function readRequest(
     throw new Problem("bad-request", `${file} cannot be read: ${cause.message}`, { cause });
   });
   const { text, value, complaints } = parseJson(bytes, layoutRoot);
+  if (resemblesRequest(value)) {
+    throw new Problem(
+      "bad-request",
+      `${file} is a request; plan takes the layout, which is its ${layoutRoot}`,
+    );
+  }
   const request = { document: value, documentText: text, root: layoutRoot, version, complaints };
   return dialect ? { ...request, dialect } : request;
 }

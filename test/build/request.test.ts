@@ -35,6 +35,22 @@ test.for([
   );
 });
 
+test.for([['{"header":{}}'], ['{"env":"lts","matrix":[]}']])(
+  "for the layout alone, %s, it says how to post it",
+  ([text = ""]) => {
+    const message = 'is missing: this is a layout; post { "config": <layout>, "env": "latest" }';
+    expect(() => parseBuildRequest(Buffer.from(text))).toThrow(
+      expect.objectContaining({ code: "bad-request", complaints: [{ path: "config", message }] }),
+    );
+  },
+);
+
+test("what has neither a layout nor a piece of one only lacks it", () => {
+  expect(() => parseBuildRequest(Buffer.from('{"env":"lts"}'))).toThrow(
+    expect.objectContaining({ complaints: [{ path: "config", message: "is missing" }] }),
+  );
+});
+
 test("no JSON is no request", () => {
   expect(() => parseBuildRequest(Buffer.from("{"))).toThrow(expect.objectContaining({ code: "bad-json" }));
 });

@@ -195,6 +195,13 @@ describe("a plan that cannot be made", () => {
     if (status === 2) expect(errors).toContain("kiisrv plan LAYOUT.json [--version NAME]");
   });
 
+  test("for a request says that it takes the layout in it", async () => {
+    const input = `{"config":${readFileSync(standard, "utf8")},"env":"latest"}`;
+    const { code, output, errors } = await kiisrv(["plan", "-"], { input });
+    expect([code, output]).toEqual([1, ""]);
+    expect(errors).toBe("kiisrv plan: - is a request; plan takes the layout, which is its config\n");
+  });
+
   test("for a directory that cannot be made says so", async () => {
     const out = join(temporaryDirectory(), "file");
     writeFileSync(out, "");
