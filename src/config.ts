@@ -141,6 +141,13 @@ const settings = {
     0,
     1_000_000,
   ),
+  rateLayouts: whole(
+    "KIISRV_RATE_LAYOUTS",
+    "layouts posted that are not known yet, a minute of one client; 0: no limit",
+    "120",
+    0,
+    1_000_000,
+  ),
   rateBuilds: whole(
     "KIISRV_RATE_BUILDS",
     "builds that run (not cached) an hour of one client; 0: no limit",

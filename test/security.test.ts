@@ -26,14 +26,22 @@ describe("docs/SECURITY.md", () => {
   });
 
   test("gives the limits their real defaults", () => {
-    const { rateRequests, rateBuilds, connections, connectionsPerClient, queueLength, queuePerClient } =
-      readConfig({});
+    const {
+      rateRequests,
+      rateLayouts,
+      rateBuilds,
+      connections,
+      connectionsPerClient,
+      queueLength,
+      queuePerClient,
+    } = readConfig({});
     const rows = [...text.matchAll(/\| (\d+) \| `(KIISRV_\w+)` \|$/gm)].map(([, value, variable]) => [
       variable,
       value,
     ]);
     expect(Object.fromEntries(rows)).toEqual({
       KIISRV_RATE_REQUESTS: `${rateRequests}`,
+      KIISRV_RATE_LAYOUTS: `${rateLayouts}`,
       KIISRV_RATE_BUILDS: `${rateBuilds}`,
       KIISRV_CONNECTIONS: `${connections}`,
       KIISRV_CONNECTIONS_PER_CLIENT: `${connectionsPerClient}`,

@@ -53,6 +53,7 @@ export async function startServer(options: BenchServerOptions = {}): Promise<Ben
       KIISRV_TMP_BUILDS: join(directory, "builds"),
       // One client asks as often as it can.
       KIISRV_RATE_REQUESTS: "0",
+      KIISRV_RATE_LAYOUTS: "0",
       KIISRV_RATE_BUILDS: "0",
       ...environment,
     },

@@ -17,6 +17,14 @@ export interface Requester {
   web: boolean;
 }
 
+/** Asked before what costs is done for a requester; what they throw is the answer. */
+export interface Admission {
+  /** A body that is not known is about to be planned, which takes up to some ten milliseconds of everybody's time. */
+  plan(): void;
+  /** A run of its own is about to begin. */
+  run(): void;
+}
+
 export interface BuildAnswer {
   key: string;
   fileName: string;
@@ -70,11 +78,10 @@ export class BuildService {
    * Builds what a client posted, or finds it built.
    *
    * A compiler that fails, a timeout and a limit are answers (`success: false`, a zip with the log).
-   * @param admit called before this takes a run of its own; what it throws is the answer
    * @throws Problem for everything else
    */
-  async build(body: Uint8Array, requester: Requester, admit?: () => void): Promise<BuildAnswer> {
-    const { summary, shared, ...flight } = await this.#begin(body, requester, admit);
+  async build(body: Uint8Array, requester: Requester, admission?: Admission): Promise<BuildAnswer> {
+    const { summary, shared, ...flight } = await this.#begin(body, requester, admission);
     const built = await flight.built;
     const milliseconds = shared ? null : built.milliseconds;
     // When the answer is on its way: nobody should wait for being counted.
@@ -85,17 +92,21 @@ export class BuildService {
   }
 
   /** Apart from the waiting, which may be long: what was planned is let go of here. */
-  async #begin(body: Uint8Array, { client }: Requester, admit?: () => void): Promise<Flight> {
+  async #begin(body: Uint8Array, { client }: Requester, admission?: Admission): Promise<Flight> {
     const { planner, catalog } = this.#parts;
+    const planAnew = () => {
+      admission?.plan();
+      return planner.plan(body);
+    };
     await catalog.current();
-    const plan = planner.recall(body) ?? planner.plan(body);
-    const planned = () => (isPlanned(plan) ? plan : planner.plan(body));
+    const plan = planner.recall(body) ?? planAnew();
     const { key } = plan;
     const summary = summaryOf(plan);
     const shared = (await this.#kept(key)) ?? this.#inFlight.get(key);
     if (shared) return { summary, built: shared, shared: true };
     // Not within the flight: those who share it are not to be turned away for another's sake.
-    admit?.();
+    admission?.run();
+    const planned = isPlanned(plan) ? plan : planAnew();
     return { summary, built: this.#fly(key, () => this.#keptOrRun(planned, key, client)), shared: false };
   }
 
@@ -120,10 +131,10 @@ export class BuildService {
     return built;
   }
 
-  async #keptOrRun(plan: () => PlannedBuild, key: string, client: string): Promise<Built> {
+  async #keptOrRun(plan: PlannedBuild, key: string, client: string): Promise<Built> {
     const kept = await this.#kept(key);
     if (kept) return kept;
-    return this.#runs.begin(plan(), client);
+    return this.#runs.begin(plan, client);
   }
 
   async #kept(key: string): Promise<Built | undefined> {

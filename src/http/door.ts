@@ -15,8 +15,9 @@ import { identifyRequester } from "./requester.ts";
 export interface DoorOptions {
   trustedProxies: TrustedProxies;
   requireKey: RequiredKey;
-  /** Requests a minute, and builds an hour, of one caller. */
+  /** Requests and new layouts a minute, and builds an hour, of one caller. */
   rateRequests: number;
+  rateLayouts: number;
   rateBuilds: number;
   /** Open at once. */
   connections: number;
@@ -61,6 +62,7 @@ export function createDoor(options: DoorOptions, { keys, audit, secret, logger }
     draining: new Draining(),
     rates: {
       requests: new Budget(options.rateRequests, 60),
+      layouts: new Budget(options.rateLayouts, 60),
       builds: new Budget(options.rateBuilds, 3600),
       refusals,
     },

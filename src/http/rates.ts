@@ -1,4 +1,5 @@
 import type { Context, Middleware } from "koa";
+import type { Admission } from "../build/service.ts";
 import { Problem } from "../errors.ts";
 import { callerOf } from "./callers.ts";
 import type { Refusals } from "./refusals.ts";
@@ -83,6 +84,8 @@ export class Budget {
 export interface Rates {
   /** Every request, but for those about health. */
   requests: Budget;
+  /** Layouts that are planned, sound or not: what was planned lately is remembered, and costs nothing. */
+  layouts: Budget;
   /** Builds that run. */
   builds: Budget;
   refusals: Pick<Refusals, "note">;
@@ -101,30 +104,39 @@ export function limitRequests({ requests, refusals }: Rates): Middleware {
 }
 
 /**
- * Does work that may take a build.
- * @param work is to call `admit` before a build runs: only that counts, and only if the work ends well
- * @throws Problem `rate-limited` from `admit`
+ * Does work that may plan a layout and take a build.
+ * @param work is to ask before it does. A build counts only if the work ends well: nobody gets anything for it otherwise
+ * @throws Problem `rate-limited` from `admission`
  */
 export async function withinBuilds<Result>(
   ctx: Context,
-  { builds, refusals }: Rates,
-  work: (admit: () => void) => Promise<Result>,
+  { layouts, builds, refusals }: Rates,
+  work: (admission: Admission) => Promise<Result>,
 ): Promise<Result> {
   let spent = false;
   try {
-    return await work(() => {
-      spend(ctx, "builds", builds, refusals);
-      spent = true;
+    return await work({
+      plan: () => spend(ctx, "layouts", layouts, refusals),
+      run() {
+        spend(ctx, "builds", builds, refusals);
+        spent = true;
+      },
     });
   } catch (error) {
     if (spent) builds.giveBack(callerOf(ctx).requester.client);
     throw error;
   } finally {
+    tell(ctx, "layouts", layouts);
     tell(ctx, "builds", builds);
   }
 }
 
-function spend(ctx: Context, what: "requests" | "builds", budget: Budget, refusals: Rates["refusals"]): void {
+function spend(
+  ctx: Context,
+  what: "requests" | "layouts" | "builds",
+  budget: Budget,
+  refusals: Rates["refusals"],
+): void {
   const { requester, name } = callerOf(ctx);
   const wait = budget.take(requester.client);
   if (wait === 0) return;

@@ -186,6 +186,56 @@ describe("builds", () => {
   });
 });
 
+describe("layouts that are not known", () => {
+  const post = (server: TestServer, body: Buffer | string, address = "192.0.2.1") =>
+    request(server.url).post("/").set("X-Forwarded-For", address).send(body.toString());
+
+  async function codesOf(answers: ReturnType<typeof post>[]): Promise<(number | string)[]> {
+    const codes: (number | string)[] = [];
+    for (const answer of answers) {
+      const { status, body } = await answer;
+      codes.push(body.code ?? status);
+    }
+    return codes;
+  }
+
+  test("are counted, sound or not; the same again are not", async () => {
+    const server = await openQuick({ rateLayouts: 3, rateBuilds: 9 });
+    const sound = [1, 1, 2, 1].map((number) => post(server, differentRequest(number)));
+    expect(await codesOf(sound)).toEqual([200, 200, 200, 200]);
+    expect(await codesOf([post(server, "no json")])).toEqual(["bad-json"]);
+    const refused = await post(server, "no json");
+    expect([refused.status, refused.body]).toEqual([
+      429,
+      { error: expect.stringMatching(/^too many layouts from here/), code: "rate-limited" },
+    ]);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+    expect(Number(refused.headers["retry-after"])).toBeLessThanOrEqual(20);
+    expect(refused.headers["ratelimit-policy"]).toBe('"layouts";q=3;w=60, "builds";q=9;w=3600');
+    expect(refused.headers.ratelimit).toMatch(/^"layouts";r=0;t=\d+, "builds";r=7;t=\d+$/);
+    expect(await codesOf([post(server, differentRequest(2))])).toEqual([200]);
+    expect(await codesOf([post(server, differentRequest(3), "192.0.2.2")])).toEqual([200]);
+  });
+
+  test("are counted for who has no builds left", async () => {
+    const server = await openQuick({ rateLayouts: 3, rateBuilds: 1 });
+    const errors: string[] = [];
+    for (const number of [1, 2, 3, 4]) errors.push((await post(server, differentRequest(number))).body.error);
+    const [, ...refused] = errors.map((error) => error?.split(" from ", 1)[0]);
+    expect(refused).toEqual(["too many builds", "too many builds", "too many layouts"]);
+  });
+
+  test("are counted where none can wait, however often the same is posted", async () => {
+    const server = await openServer({ rateLayouts: 3, concurrency: 1, queueLength: 0, trustedProxies: 1 });
+    const running = post(server, differentRequest(1), "192.0.2.2").then(({ status }) => status);
+    const run = await server.house.runner.next();
+    const again = [2, 2, 2, 2].map((number) => post(server, differentRequest(number)));
+    expect(await codesOf(again)).toEqual(["queue-full", "queue-full", "queue-full", "rate-limited"]);
+    run.end();
+    expect(await running).toBe(200);
+  });
+});
+
 test("who shares a build under way spends nothing, and is not refused for who began it", async () => {
   const server = await openServer({ rateBuilds: 1, trustedProxies: 1 });
   const post = (number: number, address: string) =>

@@ -95,6 +95,7 @@ export class ServerProcess {
       KIISRV_START_CHECKS: "none",
       // Tests ask often; the one about budgets sets them.
       KIISRV_RATE_REQUESTS: "0",
+      KIISRV_RATE_LAYOUTS: "0",
       KIISRV_RATE_BUILDS: "0",
       ...this.#environment,
     };

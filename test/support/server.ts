@@ -18,6 +18,7 @@ const open: DoorOptions = {
   trustedProxies: 0,
   requireKey: "none",
   rateRequests: 0,
+  rateLayouts: 0,
   rateBuilds: 0,
   connections: 0,
   connectionsPerClient: 0,

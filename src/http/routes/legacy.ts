@@ -27,11 +27,14 @@ export function legacyRoutes(router: Router, { service, audit }: LegacyParts, do
 
   router.post(["/", "/download.php"], async (ctx) => {
     const { requester, name } = callerOf(ctx);
-    const answer = await withinBuilds(ctx, door.rates, (spend) =>
+    const answer = await withinBuilds(ctx, door.rates, (admission) =>
       largeBodies.admit(ctx, async () =>
-        service.build(await readBody(ctx, bodyLimit), requester, () => {
-          door.draining.assertOff();
-          spend();
+        service.build(await readBody(ctx, bodyLimit), requester, {
+          ...admission,
+          run() {
+            door.draining.assertOff();
+            admission.run();
+          },
         }),
       ),
     );
