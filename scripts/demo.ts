@@ -35,6 +35,12 @@ const patience = 30_000;
 /** The key that is changed, and what into. */
 const changed = { from: "CAPSLOCK", to: "LCTRL", label: "CTRL" };
 
+/** By ^C, or by a terminal that is closed: then all that was begun is ended, and nothing is left behind. */
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+// Where nobody sees what is said any more.
+process.stdout.on("error", () => interrupted.abort());
+
 const work = await mkdtemp(join(tmpdir(), "kiisrv-demo-"));
 // The emulator's container reads the firmware as a user of its own.
 await chmod(work, 0o755);
@@ -72,8 +78,12 @@ That was it. Where to go next:
   README.md, docs/api.md                      point a configurator at it
   bin/kiisrv plan ${layoutFile}  see what a layout becomes
   controllers/demo/README.md                  add a controller of your own`);
+} catch (error) {
+  // What failed then failed for that.
+  if (!interrupted.signal.aborted) throw error;
+  process.exitCode = 130;
 } finally {
-  if (server?.exitCode === null) {
+  if (server?.exitCode === null && server.signalCode === null) {
     server.kill("SIGTERM");
     await once(server, "exit");
   }
@@ -89,6 +99,8 @@ async function startServer(): Promise<string> {
     KIISRV_TMP_CONFIG: join(work, "inputs"),
     KIISRV_TMP_BUILDS: join(work, "outputs"),
     KIISRV_LOG_LEVEL: "warn",
+    // What may be amiss with this machine is for `kiisrv doctor` to tell.
+    KIISRV_START_CHECKS: "none",
   };
   const started = spawn(process.execPath, [join(root, "dist/main.js"), "serve"], {
     cwd: root,
@@ -99,6 +111,7 @@ async function startServer(): Promise<string> {
   const base = `http://localhost:${port}`;
   const late = performance.now() + patience;
   for (let missing = ""; ; await sleep(20)) {
+    interrupted.signal.throwIfAborted();
     if (started.exitCode !== null) throw new Error("the server did not start; it said why above");
     if (performance.now() > late) throw new Error(`the server is not ready: ${missing}`);
     try {
@@ -127,6 +140,7 @@ async function build(base: string, config: LayoutDocument): Promise<Map<string, 
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body,
+      signal: interrupted.signal,
     });
     return (await response.json()) as Answer;
   });
@@ -161,7 +175,7 @@ async function unzip(bytes: Buffer): Promise<Map<string, Buffer>> {
 async function show(title: string, files: Map<string, Buffer>, act: (keyboard: Keyboard) => Promise<void>) {
   const elf = join(work, "kiibohd.elf");
   await writeFile(elf, files.get("kiibohd.elf") ?? "");
-  const keyboard = await step(title, () => bootKeyboard(elf));
+  const keyboard = await step(title, () => bootKeyboard(elf, { signal: interrupted.signal }));
   try {
     await act(keyboard);
   } finally {

@@ -21,6 +21,8 @@ export interface BootOptions {
   image?: string;
   /** How long the boot, and each command, may take. Milliseconds. */
   timeout?: number;
+  /** Ends the keyboard when it is aborted. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -28,13 +30,17 @@ export interface BootOptions {
  * `elf` is a path the Docker daemon can see. Throws if it does not boot; nothing is left running then.
  */
 export async function bootKeyboard(elf: string, options: BootOptions = {}): Promise<Keyboard> {
-  const { image = "kiisrv-emulator", timeout = 30_000 } = options;
+  const { image = "kiisrv-emulator", timeout = 30_000, signal } = options;
   const container = `kiisrv-keyboard-${randomUUID()}`;
   const mount = `type=bind,source=${resolve(elf)},target=/firmware.elf,readonly`;
   const sandbox = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--memory", "512m"];
   const args = ["run", "--interactive", "--rm", "--name", container, ...sandbox, "--mount", mount, image];
-  const keyboard = new Keyboard(container, spawn("docker", args), timeout);
+  // In a process group of its own: ^C is for us, who end it.
+  const keyboard = new Keyboard(container, spawn("docker", args, { detached: true }), timeout);
+  const end = () => keyboard.stop().catch((error: unknown) => console.error(String(error)));
+  signal?.addEventListener("abort", end, { once: true });
   try {
+    signal?.throwIfAborted();
     await keyboard.ready;
   } catch (error) {
     await keyboard.stop();
@@ -109,11 +115,11 @@ export class Keyboard {
   async stop(): Promise<void> {
     const late = Date.now() + this.#timeout;
     // More than once, because a container that was still being made could not be removed yet.
-    while (this.#running) {
+    do {
       await removeContainer(this.#container);
       await Promise.race([this.#ended, pause(500)]);
       if (Date.now() > late) this.#emulator.kill("SIGKILL");
-    }
+    } while (this.#running);
   }
 
   async #move(sign: "+" | "-", code: number): Promise<string[]> {

@@ -78,6 +78,6 @@ function toJson(examined: readonly Examined[]): string {
 /** Aborted by ^C, so that what was made can be removed before the end. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => controller.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
   return controller.signal;
 }

@@ -1,12 +1,12 @@
 /**
- * Runs work that a person may break off: the first ^C, or SIGTERM, aborts it, and it ends as soon as it has cleared up. A second
+ * Runs work that a person may break off: the first ^C, SIGTERM or SIGHUP aborts it, and it ends as soon as it has cleared up. A second
  * one ends the process at once, for clearing up may hang, too.
  * @throws Error that says so when it was broken off
  */
 export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const interrupt = new AbortController();
   const stop = (signal: NodeJS.Signals) => interrupt.abort(new Error(`interrupted by ${signal}`));
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.once(signal, stop);
   try {
     return await work(interrupt.signal);

@@ -6,12 +6,12 @@ export type LoadServer = () => Promise<{
   startLogged(config: Config): Promise<{ stop(signal: string): Promise<void> }>;
 }>;
 
-/** `kiisrv serve`: the server, until SIGTERM or SIGINT. */
+/** `kiisrv serve`: the server, until SIGTERM, SIGINT or SIGHUP. */
 export function serve(load: LoadServer): Command {
   return {
     name: "serve",
     summary: "run the server; it is set up by the environment variables below",
-    help: "kiisrv serve\n\n  Runs until SIGTERM or SIGINT, then finishes what runs and exits 0.",
+    help: "kiisrv serve\n\n  Runs until SIGTERM, SIGINT (^C) or SIGHUP (a terminal that is closed), then finishes what runs and exits 0.",
 
     async run(args, { environment }) {
       if (args.length > 0) throw usage("serve takes no arguments");
@@ -26,6 +26,6 @@ export function serve(load: LoadServer): Command {
 /** The first signal to stop. Later ones change nothing: unheard, they would end the process in the midst of stopping. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
   });
 }

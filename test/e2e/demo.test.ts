@@ -1,7 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Docker from "dockerode";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { bootKeyboard, type Keyboard } from "../../scripts/keyboard.ts";
 import { postLayout } from "../support/client.ts";
@@ -45,6 +48,29 @@ test("a posted layout becomes firmware whose keys are those of the layout", asyn
   expect(again).toEqual(answer);
   expect(await watch.made(server.instance)).toHaveLength(1);
   await server.expectTidy();
+});
+
+test.each([
+  ["Starting the server", "SIGTERM"],
+  ["Booting the firmware", "SIGINT"],
+  ["What the keys", "SIGHUP"],
+] as const)("the demo leaves nothing behind when, at '%s', a %s ends it", async (step, signal) => {
+  const scratch = await mkdtemp(join(tmpdir(), "kiisrv-e2e-interrupted-"));
+  onTestFinished(() => rm(scratch, { recursive: true }));
+  const demo = spawn(process.execPath, [fileURLToPath(new URL("../../scripts/demo.ts", import.meta.url))], {
+    env: { ...process.env, TMPDIR: scratch },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let seen = "";
+  for await (const text of demo.stdout.setEncoding("utf8")) {
+    seen += text;
+    if (seen.includes(step)) demo.kill(signal);
+  }
+  expect(demo.exitCode ?? (await once(demo, "exit"))[0]).toBe(130);
+  expect(await readdir(scratch)).toEqual([]);
+  const containers = await new Docker().listContainers({ all: true });
+  const sources = containers.flatMap(({ Mounts }) => Mounts.map(({ Source }) => Source));
+  expect(sources.filter((path) => path.startsWith(scratch))).toEqual([]);
 });
 
 test("one changed key is another build, and the change is in the firmware", async () => {

@@ -8,23 +8,26 @@ import { layout, type ServerProcess, serverForTest } from "../support/e2e-server
 const toolchain = standIn("toolchain");
 const versions = { latest: toolchain };
 
-test("SIGTERM in mid-build: it finishes, its client is answered, the exit status is 0", async () => {
-  const watch = await ContainerWatch.open();
-  const server = await serverForTest({ versions, environment: { KIISRV_GRACE_SECONDS: "60" } });
-  const asked = server.post(layout("gated"));
-  const { build } = await watch.next(server.instance, "start");
+test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+  "%s in mid-build: it finishes, its client is answered, the exit status is 0",
+  async (signal) => {
+    const watch = await ContainerWatch.open();
+    const server = await serverForTest({ versions, environment: { KIISRV_GRACE_SECONDS: "60" } });
+    const asked = server.post(layout("gated"));
+    const { build } = await watch.next(server.instance, "start");
 
-  server.signal("SIGTERM");
-  await server.logged('"msg":"stopping"');
-  await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
-  await server.openGate(build);
-  expect(await asked).toMatchObject({ status: 200, success: true });
-  expect(await server.ended()).toEqual({ code: 0, signal: null });
+    server.signal(signal);
+    await server.logged('"msg":"stopping"');
+    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
+    await server.openGate(build);
+    expect(await asked).toMatchObject({ status: 200, success: true });
+    expect(await server.ended()).toEqual({ code: 0, signal: null });
 
-  await server.start();
-  expect(await server.post(layout("gated"))).toMatchObject({ status: 200, success: true });
-  expect(await watch.made(server.instance)).toHaveLength(1);
-});
+    await server.start();
+    expect(await server.post(layout("gated"))).toMatchObject({ status: 200, success: true });
+    expect(await watch.made(server.instance)).toHaveLength(1);
+  },
+);
 
 test("SIGTERM with a build longer than the grace time: it is put back and done after the restart", async () => {
   const watch = await ContainerWatch.open();
