@@ -13,6 +13,7 @@ import { readManifest, verifyBundle } from "./bundle/reading.ts";
 import { type Content, saveBundle } from "./bundle/save.ts";
 import type { LoadBundling, SaveOrder } from "./cli/bundle.ts";
 import type { CommandWorld } from "./cli/command.ts";
+import { productVersion } from "./cli/version.ts";
 import { type Config, configTemplate, readConfig } from "./config.ts";
 import { SyncedLayouts } from "./layout/synced.ts";
 import { connectDaemon } from "./runner/connect.ts";
@@ -116,11 +117,6 @@ function openVersions({ data }: Config): VersionStore {
 /** A bundle, or the manifest of one. */
 async function readSince(file: string, signal: AbortSignal): Promise<Manifest> {
   return file.endsWith(".json") ? parseManifest(await readFile(file), file) : readManifest(file, signal);
-}
-
-function productVersion(): string {
-  const { version } = JSON.parse(readFileSync(product("package.json"), "utf8"));
-  return String(version);
 }
 
 /** Now, or what SOURCE_DATE_EPOCH says (seconds), so that a bundle can be made once more, byte by byte. */

@@ -11,6 +11,7 @@ import { layouts } from "./cli/layouts.ts";
 import { plan } from "./cli/plan.ts";
 import { restore } from "./cli/restore.ts";
 import { serve } from "./cli/serve.ts";
+import { version } from "./cli/version.ts";
 
 // Whoever reads what we print may have seen enough (`| head`).
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -31,6 +32,7 @@ process.exitCode = await dispatch(
     keys,
     audit,
     bundle(() => import("./bundling.ts"), process.stderr),
+    version,
   ],
   {
     environment: process.env,

@@ -1,4 +1,5 @@
 import { describeConfig } from "../config.ts";
+import { nearest } from "../doctor/spelling.ts";
 import { Problem } from "../errors.ts";
 import { type Command, type CommandWorld, UsageError } from "./command.ts";
 
@@ -16,9 +17,11 @@ export async function dispatch(
     world.output(overview(commands));
     return name === undefined ? 2 : 0;
   }
-  const command = commands.find((one) => one.name === name);
+  const sought = name === "--version" ? "version" : name;
+  const command = commands.find((one) => one.name === sought);
   if (!command) {
-    world.report(`kiisrv: there is no command '${name}'\n\n${overview(commands)}`);
+    world.report(`kiisrv: there is no command '${name}'${suggestion(name, commands)}`);
+    world.report("kiisrv --help lists the commands");
     return 2;
   }
   if (rest.includes("--help") || rest.includes("-h")) {
@@ -31,6 +34,14 @@ export async function dispatch(
   } catch (error) {
     return explain(error, command, world);
   }
+}
+
+function suggestion(name: string, commands: readonly Command[]): string {
+  const near = nearest(
+    name,
+    commands.map((one) => one.name),
+  );
+  return near === undefined ? "" : `; did you mean ${near}?`;
 }
 
 function overview(commands: readonly Command[]): string {

@@ -250,10 +250,18 @@ describe("kiisrv", () => {
     expect(output).toContain("kiisrv plan");
   });
 
-  test("names a command it does not know", async () => {
-    const { code, errors } = await kiisrv(["fly"]);
-    expect(code).toBe(2);
-    expect(errors).toMatch(/there is no command 'fly'\n/);
+  test.for([
+    ["fly", "kiisrv: there is no command 'fly'\n"],
+    ["doktor", "kiisrv: there is no command 'doktor'; did you mean doctor?\n"],
+  ] as const)("says of the command %s, in two lines, that there is none", async ([name, message]) => {
+    const { code, output, errors } = await kiisrv([name]);
+    expect([code, output]).toEqual([2, ""]);
+    expect(errors).toBe(`${message}kiisrv --help lists the commands\n`);
+  });
+
+  test.for([["version"], ["--version"]])("%s prints that of the product", async (args) => {
+    const { version } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+    expect(await kiisrv(args)).toEqual({ code: 0, output: `${version}\n`, errors: "" });
   });
 
   test.for([

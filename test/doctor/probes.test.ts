@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createPlainServer, type Server } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { nearest } from "../../src/doctor/checks/configuration.ts";
 import { lookAtPort } from "../../src/doctor/probes/port.ts";
 import { openFileLimit } from "../../src/doctor/probes/process.ts";
 import { lookFromOutside } from "../../src/doctor/probes/publicly.ts";
@@ -42,13 +41,6 @@ test("the daemon's address is found as its client finds it", () => {
   expect(daemonAddress({}, away)).toBe("unix:///var/run/docker.sock");
   expect(daemonAddress({ DOCKER_HOST: "unix://" }, there)).toMatch(/\.docker\/run\/docker\.sock$/);
   expect(daemonAddress({ DOCKER_HOST: "tcp://10.0.0.1:2376" }, there)).toBe("tcp://10.0.0.1:2376");
-});
-
-test("a word is near another a few letters off, and no stranger's", () => {
-  const known = ["KIISRV_PORT", "KIISRV_HOST", "KIISRV_BUILD_SECONDS"];
-  expect(nearest("KIISRV_PROT", known)).toBe("KIISRV_PORT");
-  expect(nearest("KIISRV_BUILD_SECOND", known)).toBe("KIISRV_BUILD_SECONDS");
-  expect(nearest("KIISRV_LAYOUT_LIBRARY", known)).toBeUndefined();
 });
 
 test("a port is free, a kiisrv's, or somebody else's", async () => {

@@ -1,4 +1,5 @@
 import { type Check, check, fail, ok, warn } from "../check.ts";
+import { nearest } from "../spelling.ts";
 import { abridge, shellWord } from "../text.ts";
 
 /** What the compose files read, and the server never sees. */
@@ -79,28 +80,3 @@ export const configuration: Check[] = [
     },
   }),
 ];
-
-/** The known name that a misspelt one most likely means: a few letters off, or the same words in another form. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.slice(0, 64), candidate) }))
-    .sort((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 5))
-    ? best.candidate
-    : undefined;
-}
-
-/** How many letters must be put in, taken out or replaced to make one word of the other (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [row, letter] of [...a].entries()) {
-    const line = [row + 1];
-    for (let column = 1; column <= b.length; column++) {
-      const replaced = (above[column - 1] ?? 0) + Number(letter !== b[column - 1]);
-      line.push(Math.min(replaced, (above[column] ?? 0) + 1, (line[column - 1] ?? 0) + 1));
-    }
-    above = line;
-  }
-  return above[b.length] ?? 0;
-}
