@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, rmdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
@@ -135,12 +136,13 @@ async function removeUnused(directory: string): Promise<void> {
 
 async function lookAtLayouts(config: Config): Promise<LayoutFacts> {
   await Promise.all([config.layouts, ...config.syncedLayouts].map(requireAnswer));
+  const directoryExists = existsSync(config.layouts);
   try {
     const synced = new SyncedLayouts(...config.syncedLayouts);
     const listed = await new LayoutListing(new LayoutLibrary(config.layouts, synced)).list();
-    return { listed, source: synced.current()?.source ?? null, error: null };
+    return { directoryExists, listed, source: synced.current()?.source ?? null, error: null };
   } catch (error) {
-    return { listed: [], source: null, error: messageOf(error) };
+    return { directoryExists, listed: [], source: null, error: messageOf(error) };
   }
 }
 

@@ -109,6 +109,8 @@ export interface DiskFacts {
 }
 
 export interface LayoutFacts {
+  /** Whether the operator's directory is there; one that is not holds no layouts. */
+  directoryExists: boolean;
   listed: readonly (ListedLayout | BrokenLayout)[];
   source: LayoutsSource | null;
   /** Why they cannot be listed. */

@@ -358,6 +358,14 @@ describe("the rest", () => {
     await isContent("--quick");
   });
 
+  test("the server is started where its layouts are not", async () => {
+    patient.environment.KIISRV_LAYOUTS = join(patient.root, "elsewhere", "layouts");
+    const { found } = await finds("layouts.library", "--quick");
+    expect(found).toContain(`${patient.environment.KIISRV_LAYOUTS} is not there`);
+    patient.environment.KIISRV_LAYOUTS = patient.layouts;
+    await isContent("--quick");
+  });
+
   test("there is no git", async () => {
     const bin = join(patient.root, "bin");
     await mkdir(bin);

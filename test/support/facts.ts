@@ -173,6 +173,7 @@ export const healthy: Facts = {
     running: ["1"],
   },
   layouts: {
+    directoryExists: true,
     listed: [
       {
         name: "Demo-Base",
