@@ -1,5 +1,6 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { networkOf, readAddress } from "./addresses.ts";
 import { Tally } from "./tally.ts";
 
@@ -56,14 +57,17 @@ export function createListener(
   if (limits.most > 0) server.maxConnections = limits.most;
   server.on("drop", (refused) => limits.onRefused(refused?.remoteAddress ?? "", "too many connections"));
   boundClients(server, limits);
-  const answering = boundPipelines(server, limits);
-  endStalled(server, answering, patience.reading);
+  const answersOf = keepAnswers(server);
+  boundPipelines(server, answersOf, limits);
+  endStalled(server, answersOf, patience.reading);
   server.on("request", (request, response) => {
     // What came together with the request that was one too many comes here all the same.
     if (!request.socket.destroyed) answer(request, response);
   });
   return server;
 }
+
+type AnswersOf = (socket: Duplex) => Set<ServerResponse>;
 
 function boundClients(server: Server, { perClient, isProxy, onRefused }: ConnectionLimits): void {
   const open = new Tally<string>();
@@ -79,23 +83,38 @@ function boundClients(server: Server, { perClient, isProxy, onRefused }: Connect
   });
 }
 
-/** @returns how many answers each connection waits for */
-function boundPipelines(server: Server, { onRefused }: ConnectionLimits): Tally<Socket> {
-  const answering = new Tally<Socket>();
+/**
+ * Keeps the answers that each connection waits for.
+ *
+ * Node lets go of a connection that wants to become a tunnel (`CONNECT`), and of those answers then never tells that nobody
+ * waits for them any more: what they hold would be held for ever.
+ */
+function keepAnswers(server: Server): AnswersOf {
+  const underWay = new WeakMap<Duplex, Set<ServerResponse>>();
+  const answersOf = (socket: Duplex) => underWay.get(socket) ?? new Set();
   server.on("request", ({ socket }, response) => {
-    answering.enter(socket);
-    response.once("close", () => answering.leave(socket));
-    if (socket.destroyed || answering.of(socket) <= mostPipelined) return;
+    underWay.set(socket, answersOf(socket).add(response));
+    response.once("close", () => answersOf(socket).delete(response));
+  });
+  server.on("connect", (_request, socket) => {
+    socket.destroy();
+    for (const response of answersOf(socket)) response.destroy();
+  });
+  return answersOf;
+}
+
+function boundPipelines(server: Server, answersOf: AnswersOf, { onRefused }: ConnectionLimits): void {
+  server.on("request", ({ socket }) => {
+    if (socket.destroyed || answersOf(socket).size <= mostPipelined) return;
     onRefused(socket.remoteAddress ?? "", `more than ${mostPipelined} requests at once on one connection`);
     socket.destroy();
   });
-  return answering;
 }
 
 /** A connection on which nothing moves ends, unless an answer is still being made and nothing of it waits for the client. */
-function endStalled(server: Server, answering: Tally<Socket>, reading: number): void {
+function endStalled(server: Server, answersOf: AnswersOf, reading: number): void {
   server.setTimeout(reading, (socket: Socket) => {
-    if (answering.of(socket) > 0 && socket.writableLength === 0) socket.setTimeout(reading);
+    if (answersOf(socket).size > 0 && socket.writableLength === 0) socket.setTimeout(reading);
     else socket.destroy();
   });
 }

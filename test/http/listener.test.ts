@@ -231,6 +231,21 @@ describe("requests that are sent before the last one is answered", () => {
   });
 });
 
+test("a connection that wants to become a tunnel ends, and all that waits on it", async () => {
+  let count = 0;
+  let over = 0;
+  const server = await open((_, response) => {
+    count++;
+    response.once("close", () => over++);
+  });
+  const socket = server.connect().resume();
+  socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10));
+  await eventually(() => count === 10);
+  socket.write("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(socket, "close");
+  await eventually(() => over === 10);
+});
+
 test("headers that are too large are refused", async () => {
   const server = await open(hello);
   const socket = server.connect();

@@ -36,7 +36,8 @@ async function sendFile(ctx: RouterContext, path: string): Promise<void> {
   } as const;
   const stream = send(ctx.req, basename(path), options);
   ctx.respond = false;
-  ctx.status = 200;
+  // Not ctx.status, which would settle the words for it, too.
+  ctx.res.statusCode = 200;
   await new Promise<void>((resolve) => {
     stream.on("error", (error: HttpError) => {
       // The disk failed in mid-file: only a cut connection still tells the client.
