@@ -47,6 +47,7 @@ function database(changes: Partial<Facts["databases"]["files"][number]>): Partia
 const file = { isSocket: true, uid: 0, gid: 4242, mode: 0o140660, group: null };
 const noFile: Partial<Facts> = { socket: { ...socket, file: null, others: [] } };
 const demo = databases.versions[0];
+const kiibohdImage = image({ labels: { "kiisrv.contract": "files", "kiisrv.family": "kiibohd" } });
 
 /** A fault in the facts, and what its check must say: the status, a piece of what was found, and of the mend. */
 const faults: [id: string, changes: Partial<Facts>, status: string, found: string, mend: string][] = [
@@ -442,6 +443,20 @@ const faults: [id: string, changes: Partial<Facts>, status: string, found: strin
     "no layout in /srv/layouts",
     "kiisrv layouts sync",
   ],
+  [
+    "layouts.library",
+    { layouts: { ...layouts, directoryExists: false, listed: [] } },
+    "warn",
+    "/srv/layouts is not there, and none synced",
+    "KIISRV_LAYOUTS=DIRECTORY",
+  ],
+  [
+    "layouts.library",
+    { layouts: { ...layouts, listed: [] }, process: { ...process, inContainer: true } },
+    "warn",
+    "no layout in /srv/layouts",
+    "docker compose -f compose.prod.yaml run --rm layouts\n",
+  ],
   ["layouts.library", { layouts: { ...layouts, error: "EACCES" } }, "fail", "EACCES", "/srv/layouts"],
   [
     "layouts.valid",
@@ -450,13 +465,22 @@ const faults: [id: string, changes: Partial<Facts>, status: string, found: strin
     "KType-Base.json: no JSON",
     "mv /srv/layouts/KType-Base.json /srv/layouts/KType-Base.json.broken",
   ],
+  ["layouts.boards", kiibohdImage, "warn", "kiibohd", "kiisrv layouts sync"],
   [
     "layouts.boards",
-    image({ labels: { "kiisrv.contract": "files", "kiisrv.family": "kiibohd" } }),
+    { ...kiibohdImage, process: { ...process, inContainer: true } },
     "warn",
     "kiibohd",
-    "kiisrv layouts sync",
+    "docker compose -f compose.prod.yaml run --rm layouts\n",
   ],
+  [
+    "layouts.boards",
+    { ...kiibohdImage, layouts: { ...layouts, directoryExists: false } },
+    "warn",
+    "kiibohd; /srv/layouts is not there",
+    "KIISRV_LAYOUTS=DIRECTORY",
+  ],
+  ["layouts.boards", { layouts: { ...layouts, listed: [] } }, "skip", "there is no layout", ""],
   [
     "network.port",
     { port: { ...port, state: "taken", detail: "another program has it" } },
@@ -540,6 +564,14 @@ describe("the checks", () => {
   test("have a fault each in this table", () => {
     const tried = new Set(faults.map(([id]) => id));
     expect(checks.map(({ id }) => id).filter((id) => !tried.has(id))).toEqual([]);
+  });
+
+  test("say of variables in a container that others may not have got there", () => {
+    const facts = factsWith({ process: { ...process, inContainer: true } });
+    expect(judge("configuration.unknown", facts)).toMatchObject({
+      status: "ok",
+      found: expect.stringContaining("that reached this container"),
+    });
   });
 
   test("know the variables of the compose files, which an operator's shell may hold", () => {

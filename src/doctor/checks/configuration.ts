@@ -28,12 +28,13 @@ export const configuration: Check[] = [
     id: "configuration.unknown",
     title: "no variable is misspelt",
     why: "A variable that means nothing has no effect: the default counts instead.",
-    needs: ["configuration"],
-    judge({ configuration: { set, known } }) {
+    needs: ["configuration", "process"],
+    judge({ configuration: { set, known }, process: { inContainer } }) {
       const unknown = set.filter(
         (name) => /^(KIISRV_|HOST_TMP_)/.test(name) && !known.includes(name) && !composeVariables.test(name),
       );
-      if (unknown.length === 0) return ok("every KIISRV_* variable that is set means something");
+      const seen = inContainer ? "that reached this container" : "that is set";
+      if (unknown.length === 0) return ok(`every KIISRV_* variable ${seen} means something`);
       const mends = unknown.map((name) => {
         const near = nearest(name, known);
         return near === undefined ? `unset ${shellWord(name)}` : `rename ${name} to ${near}`;
