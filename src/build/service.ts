@@ -19,7 +19,7 @@ export interface Requester {
 
 /** Asked before what costs is done for a requester; what they throw is the answer. */
 export interface Admission {
-  /** A body that is not known is about to be planned, which takes up to some ten milliseconds of everybody's time. */
+  /** A body that is not known is about to be planned, which takes up to some tens of milliseconds of everybody's time. */
   plan(): void;
   /** A run of its own is about to begin. */
   run(): void;

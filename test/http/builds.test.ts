@@ -291,23 +291,47 @@ describe("a body", () => {
     },
   );
 
-  test("over 128 KiB waits its turn where four are being built; others get in", async () => {
-    const server = await openServer({ concurrency: 100 });
+  describe("over 256 KiB", () => {
     const large = (number: number) =>
       demoRequest((document) => {
-        document.notes = number + "x".repeat(128 * 1024);
+        document.notes = number + "x".repeat(256 * 1024);
       });
-    const answers = Array.from({ length: 4 }, (_, number) => post(server, large(number)).then());
-    await eventually(() => server.house.runner.runs.length === 4);
-    const refused = await post(server, large(4));
-    expect(refused.status).toBe(429);
-    expect(refused.headers["retry-after"]).toBe("10");
-    expect(refused.body.code).toBe("queue-full");
-    server.house.runner.onRun = (run) => run.end();
-    expect((await post(server, demoRequest())).status).toBe(200);
-    for (const run of server.house.runner.runs) run.end();
-    for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
-    expect((await post(server, large(4))).status).toBe(200);
+    const postFrom = (address: string, server: TestServer, body: Buffer) =>
+      post(server, body).set("X-Forwarded-For", address);
+
+    test("waits its turn where four are being built; the largest that are known get in", async () => {
+      const server = await openServer({ concurrency: 100, trustedProxies: 1 });
+      const answers = [1, 2, 3, 4].map((number) =>
+        postFrom(`192.0.2.${number % 2}`, server, large(number)).then(),
+      );
+      await eventually(() => server.house.runner.runs.length === 4);
+      const refused = await postFrom("192.0.2.9", server, large(5));
+      expect(refused.status).toBe(429);
+      expect(refused.headers["retry-after"]).toBe("10");
+      expect(refused.body.code).toBe("queue-full");
+      server.house.runner.onRun = (run) => run.end();
+      const largest = demoRequest((document) => {
+        document.notes = "x".repeat(150_000);
+      });
+      expect((await post(server, largest)).status).toBe(200);
+      for (const run of server.house.runner.runs) run.end();
+      for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+      expect((await postFrom("192.0.2.9", server, large(5))).status).toBe(200);
+    });
+
+    test("is not kept out by one client's", async () => {
+      const server = await openServer({ concurrency: 100, trustedProxies: 1 });
+      const answers = [1, 2].map((number) => postFrom("192.0.2.1", server, large(number)).then());
+      await eventually(() => server.house.runner.runs.length === 2);
+      const held = [...server.house.runner.runs];
+      server.house.runner.onRun = (run) => run.end();
+      const refused = await postFrom("192.0.2.1", server, large(3));
+      expect([refused.status, refused.body.code]).toEqual([429, "queue-full"]);
+      expect((await postFrom("192.0.2.2", server, large(4))).status).toBe(200);
+      for (const run of held) run.end();
+      for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+      expect((await postFrom("192.0.2.1", server, large(3))).status).toBe(200);
+    });
   });
 
   test("that is sound may be just below the limit", async () => {

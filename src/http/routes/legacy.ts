@@ -18,8 +18,8 @@ export type LegacyDoor = Pick<Door, "rates" | "draining">;
 /** Bytes; the predecessor's limit. */
 const bodyLimit = 10 * 1024 * 1024;
 
-/** Requests with large bodies at once; together they take some 150 MB. */
-const largeAtOnce = 4;
+/** Requests with large bodies at once, in all and of one client; four take some 150 MB together. */
+const largeAtOnce = { most: 4, perClient: 2 };
 
 /** `POST /` and `POST /download.php`: waits for the build and names the zip. A build that fails is a 200, too. */
 export function legacyRoutes(router: Router, { service, audit }: LegacyParts, door: LegacyDoor): void {
