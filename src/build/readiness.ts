@@ -13,12 +13,10 @@ export function readinessChecks(
 ): Record<"database" | "daemon" | "images" | "disk", () => Promise<string | undefined>> {
   return {
     async database() {
-      try {
-        builds.recent(1);
-      } catch (error) {
-        return `the database cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-      }
-      return undefined;
+      return (
+        complaint("the database cannot be read", () => builds.recent(1)) ??
+        complaint("the database cannot be written", () => builds.assertWritable())
+      );
     },
     async daemon() {
       await catalog.refresh(catalogAge);
@@ -30,4 +28,13 @@ export function readinessChecks(
     },
     disk: () => disk.reason(),
   };
+}
+
+function complaint(what: string, attempt: () => unknown): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    return `${what}: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }

@@ -61,6 +61,8 @@ export class BuildStore {
   readonly #statements: ReturnType<typeof prepareBuilds>;
   readonly #useAll: (artifacts: string[], now: number) => void;
   readonly #now: () => number;
+  readonly #writeNothing: () => void;
+  #refused = false;
 
   /** @param now the clock, milliseconds since 1970 */
   constructor(database: Database, now: () => number = Date.now) {
@@ -69,18 +71,25 @@ export class BuildStore {
       for (const artifact of artifacts) this.#statements.use.run({ artifact, now });
     }).immediate;
     this.#now = now;
+    // It reaches the disk as any other commit does.
+    this.#writeNothing = () => database.pragma(`user_version = ${schemaVersions.builds}`);
+  }
+
+  /** Where the last attempt to write failed, makes another one, which changes nothing. */
+  assertWritable(): void {
+    if (this.#refused) this.#write(this.#writeNothing);
   }
 
   create(build: NewBuild): void {
     const { spec, origins, ...columns } = build;
     const texts = { spec: JSON.stringify(spec), origins: JSON.stringify(origins) };
     const row = { ...columns, ...texts, created: this.#now() };
-    stored(() => this.#statements.create.run(row));
+    this.#write(() => this.#statements.create.run(row));
   }
 
   /** Marks a queued build as running, and counts the attempt. */
   start(id: string): void {
-    const { changes } = stored(() => this.#statements.start.run({ id, now: this.#now() }));
+    const { changes } = this.#write(() => this.#statements.start.run({ id, now: this.#now() }));
     if (changes === 0) throw new Error(`build ${id} is not queued`);
   }
 
@@ -98,7 +107,7 @@ export class BuildStore {
       size: size && JSON.stringify(size),
       log: tail(log, logBytes),
     };
-    const { changes } = stored(() => this.#statements.finish.run(row));
+    const { changes } = this.#write(() => this.#statements.finish.run(row));
     if (changes === 0) throw new Error(`build ${id} is finished already, or never was`);
   }
 
@@ -180,5 +189,12 @@ export class BuildStore {
   /** Deletes the `count` of those that ended first; returns how many there were. */
   deleteSpent(count: number): number {
     return stored(() => this.#statements.deleteSpent.run(count)).changes;
+  }
+
+  #write<Result>(work: () => Result): Result {
+    this.#refused = true;
+    const result = stored(work);
+    this.#refused = false;
+    return result;
   }
 }

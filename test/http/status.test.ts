@@ -182,6 +182,22 @@ describe("health", () => {
     });
   });
 
+  test("a database that took nothing the last time is named until it does", async () => {
+    const { url, house } = await openServer();
+    const { builds } = house.databases;
+    builds.pragma("query_only = ON");
+    // Nobody has wanted to write yet.
+    expect((await request(url).get("/readyz")).status).toBe(200);
+    expect((await request(url).post("/").send(demoRequest().toString())).status).toBe(507);
+    for (let round = 0; round < 2; round++) {
+      const { status, body } = await request(url).get("/readyz");
+      expect(status).toBe(503);
+      expect(body.checks.database).toMatch(/^the database cannot be written: /);
+    }
+    builds.pragma("query_only = OFF");
+    expect((await request(url).get("/readyz")).status).toBe(200);
+  });
+
   test("a database that cannot be read is named", async () => {
     const { url, house } = await openServer();
     house.databases.builds.exec("DROP TABLE Builds");
