@@ -6,6 +6,7 @@ import type { PinnedImage } from "./containers.ts";
 import { killedFromOutside, type Stage } from "./execution.ts";
 import { type Following, follow } from "./follow.ts";
 import type { Site } from "./site.ts";
+import { together } from "./together.ts";
 
 /** All that a waiting container says before its job: that it is prepared. */
 const greeting = "waiting\n";
@@ -87,9 +88,13 @@ export class Slot {
    * @throws Error if it does not wait any more, Problem for faults of the place
    */
   async load(spec: BuildSpec): Promise<Stage> {
-    const { Running } = await this.#site.containers.state(this.#container);
+    const { containers, transfer } = this.#site;
+    // At once, for somebody waits; where it does not run any more nobody reads the files.
+    const [{ Running }] = await together([
+      containers.state(this.#container),
+      transfer.deliver(this.#container, this.place, spec.files),
+    ]);
     if (!Running || this.ended.aborted) throw new Error("the container does not wait any more");
-    await this.#site.transfer.deliver(this.#container, this.place, spec.files);
     return {
       container: this.#container,
       output: this.#output,

@@ -5,6 +5,7 @@ import type { InputFile } from "../spec/spec.ts";
 import type { User } from "./container.ts";
 import { asDaemonSees, type Mount } from "./ownMounts.ts";
 import { removeTree } from "./remove.ts";
+import { together } from "./together.ts";
 import { isCode } from "./walk.ts";
 
 /** Where builds' inputs and outputs are put, as this process sees it and as the daemon does. */
@@ -73,11 +74,12 @@ export class Workspace {
   /** Writes inputs into a directory that was prepared; likewise. */
   async addInputs(id: string, files: readonly InputFile[], user: User | null): Promise<void> {
     await stored(async () => {
-      for (const { name, text } of files) {
+      const writes = files.map(async ({ name, text }) => {
         const path = join(this.#config, id, plainName(name));
         await writeFile(path, text, { mode: 0o644, flag: "wx" });
         await own(path, user);
-      }
+      });
+      await together(writes);
     });
   }
 
