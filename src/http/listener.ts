@@ -1,4 +1,10 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { networkOf, readAddress } from "./addresses.ts";
@@ -52,7 +58,10 @@ export function createListener(
     keepAliveTimeout: patience.next,
     connectionsCheckingInterval: patience.interval,
     maxHeaderSize: 16 * 1024,
+    // What Node would answer by itself would be counted by nobody: `refuse` does it.
+    requireHostHeader: false,
   });
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
   server.maxHeadersCount = 100;
   if (limits.most > 0) server.maxConnections = limits.most;
   server.on("drop", (refused) => limits.onRefused(refused?.remoteAddress ?? "", "too many connections"));
@@ -62,9 +71,18 @@ export function createListener(
   endStalled(server, answersOf, patience.reading);
   server.on("request", (request, response) => {
     // What came together with the request that was one too many comes here all the same.
-    if (!request.socket.destroyed) answer(request, response);
+    if (!request.socket.destroyed && !refuse(request, response)) answer(request, response);
   });
   return server;
+}
+
+/** Answers what HTTP/1.1 does not allow; says whether it did. */
+function refuse({ headers, httpVersion }: IncomingMessage, response: ServerResponse): boolean {
+  const homeless = headers.host === undefined && httpVersion === "1.1";
+  const demanding = headers.expect !== undefined && !/^100-continue$/i.test(headers.expect);
+  if (!homeless && !demanding) return false;
+  response.writeHead(homeless ? 400 : 417, { Connection: "close" }).end();
+  return true;
 }
 
 type AnswersOf = (socket: Duplex) => Set<ServerResponse>;

@@ -199,6 +199,8 @@ describe("connections", () => {
 
 describe("requests that are sent before the last one is answered", () => {
   const asked = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const homeless = "GET / HTTP/1.1\r\n\r\n";
+  const demanding = "GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n";
 
   test("are answered in their turn", async () => {
     let count = 0;
@@ -215,7 +217,11 @@ describe("requests that are sent before the last one is answered", () => {
     expect(server.refused).toEqual([]);
   });
 
-  test("and are too many end the connection, and nothing is done for the rest", async () => {
+  test.each([
+    ["sound", asked, 16],
+    ["without a host", homeless, 1],
+    ["with an odd expectation", demanding, 1],
+  ])("and are too many (%s) end the connection, and nothing is done for the rest", async (_, more, done) => {
     let count = 0;
     let over = 0;
     const server = await open((_, response) => {
@@ -223,11 +229,11 @@ describe("requests that are sent before the last one is answered", () => {
       response.once("close", () => over++);
     });
     const socket = server.connect().resume();
-    socket.write(asked.repeat(500));
+    socket.write(asked + more.repeat(500));
     await once(socket, "close");
     expect(server.refused).toEqual(["127.0.0.1: more than 16 requests at once on one connection"]);
     await eventually(() => over === count);
-    expect(count).toBe(16);
+    expect(count).toBe(done);
   });
 });
 
@@ -244,6 +250,17 @@ test("a connection that wants to become a tunnel ends, and all that waits on it"
   socket.write("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
   await once(socket, "close");
   await eventually(() => over === 10);
+});
+
+test.each([
+  ["GET / HTTP/1.1\r\n\r\n", /^HTTP\/1.1 400 Bad Request\r\n/],
+  ["GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n", /^HTTP\/1.1 417 Expectation Failed\r\n/],
+  ["GET / HTTP/1.0\r\n\r\n", /^HTTP\/1.1 200 OK\r\n(?:.*\r\n)*\r\nhello$/],
+])("what HTTP does not allow is refused: %j", async (asked, answered) => {
+  const server = await open(hello);
+  const socket = server.connect();
+  socket.write(asked);
+  expect(await text(socket)).toMatch(answered);
 });
 
 test("headers that are too large are refused", async () => {
