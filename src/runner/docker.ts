@@ -83,7 +83,9 @@ class DockerRunner implements Runner {
     this.#site.claim(id);
     try {
       const image = await this.#site.containers.pin(spec.image);
-      return (await this.#runWarm(spec, image, options)) ?? (await this.#runCold(spec, image, options));
+      const result = await this.#runWarm(spec, image, options);
+      if (result === undefined && signal.aborted) return neverStarted;
+      return result ?? (await this.#runCold(spec, image, options));
     } finally {
       this.#site.release(id);
       this.#pool.refill();

@@ -12,7 +12,7 @@ import { Warmth, type WarmthOptions } from "./warmth.ts";
 
 /** Time from the end of a build to what is done about its container and the next, milliseconds: the answer to the client goes first. */
 export const pause = 100;
-/** How long a build waits for a slot that is still being started, milliseconds: by then a cold container would be there. */
+/** From the start of a slot on, how long builds wait for it, milliseconds: by then a cold container would be there. */
 const startPatience = 2000;
 /** Time from the end of a slot that nobody had taken to the start of another, milliseconds: the cause may last. */
 const recovery = 1000;
@@ -21,6 +21,8 @@ const recovery = 1000;
 interface Waiting {
   kind: WarmKind;
   slot: Promise<Slot | undefined>;
+  /** When its start began, `performance.now()`. */
+  begun: number;
 }
 
 /**
@@ -54,7 +56,8 @@ export class WarmPool {
     const waiting = this.#waiting.find((one) => one.kind.key === kind.key);
     if (waiting === undefined) return undefined;
     this.#withdraw(waiting);
-    const slot = await beforeLong(waiting.slot, startPatience, signal);
+    const left = waiting.begun + startPatience - performance.now();
+    const slot = await beforeLong(waiting.slot, Math.max(0, left), signal);
     if (slot === "late") this.#putBack(waiting);
     else if (slot !== undefined) return this.#load(slot, kind, spec);
     return undefined;
@@ -107,7 +110,7 @@ export class WarmPool {
   #begin(kind: WarmKind): void {
     this.#starting = true;
     const slot = this.#start(kind);
-    const waiting = { kind, slot };
+    const waiting = { kind, slot, begun: performance.now() };
     this.#waiting.push(waiting);
     this.#background.add(
       slot.then((started) => {
@@ -207,11 +210,8 @@ async function beforeLong<T>(
   signal: AbortSignal,
 ): Promise<T | "late"> {
   const over = new AbortController();
-  const timely = sleep(milliseconds, undefined, { signal: AbortSignal.any([signal, over.signal]) });
-  const late = timely.then(
-    () => "late" as const,
-    () => "late" as const,
-  );
+  const ending = AbortSignal.any([signal, over.signal]);
+  const late = sleep(milliseconds, "late" as const, { signal: ending }).catch(() => "late" as const);
   try {
     return await Promise.race([promise, late]);
   } finally {

@@ -102,15 +102,20 @@ describe("what goes wrong costs no build", () => {
     await vi.waitFor(async () => expect(await startedSlots(slow)).toHaveLength(1), 10_000);
   });
 
-  test("nor keeps a stop waiting with it", async () => {
-    const { runner } = places.placeForTest();
+  test("nor is a stop kept waiting by it, or given a container", async () => {
+    const { runner, left } = places.placeForTest();
     const slow = await places.image("tarries", ...label, "--build-arg", "WAITING=tarries");
     await run(runner, places.well(slow));
     await vi.waitFor(async () => expect(await startedSlots(slow)).toHaveLength(1), 10_000);
     const stop = new AbortController();
+    const seen: Set<string>[] = [];
     const stopped = run(runner, places.well(slow), { signal: stop.signal });
+    const watching = setInterval(async () => seen.push(new Set(await left())), 20);
     stop.abort();
     expect(await stopped).toMatchObject({ status: "cancelled" });
+    clearInterval(watching);
+    // Else it had one while that was being made.
+    expect([...new Set(seen.flatMap((ids) => [...ids]))].filter((id) => !id.startsWith("warm-"))).toEqual([]);
   });
 
   test.each(["cut", "freeze"] as const)("a daemon that goes away (%s) and comes back", async (fail) => {
