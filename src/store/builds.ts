@@ -117,7 +117,7 @@ export class BuildStore {
    */
   requeue(id: string, cause: "crashed" | "stopped"): "queued" | "faulted" {
     const { stop, recover } = this.#statements;
-    const row = stored(() =>
+    const row = this.#write(() =>
       cause === "stopped" ? stop.get({ id }) : recover.get({ id, now: this.#now() }),
     );
     if (!row) throw new Error(`build ${id} is finished already, or never was`);
@@ -155,7 +155,7 @@ export class BuildStore {
 
   /** Notes that these artifacts were asked for just now. */
   use(artifacts: Iterable<string>): void {
-    stored(() => this.#useAll([...artifacts], this.#now()));
+    this.#write(() => this.#useAll([...artifacts], this.#now()));
   }
 
   /** Every artifact that is in a row, and when it was last asked for; null: not since it was published. */
@@ -173,7 +173,7 @@ export class BuildStore {
    * @returns how many builds named it
    */
   forget(artifact: string): number {
-    return stored(() => this.#statements.forget.run(artifact)).changes;
+    return this.#write(() => this.#statements.forget.run(artifact)).changes;
   }
 
   /** How many finished builds have no artifact any more. */
@@ -188,7 +188,7 @@ export class BuildStore {
 
   /** Deletes the `count` of those that ended first; returns how many there were. */
   deleteSpent(count: number): number {
-    return stored(() => this.#statements.deleteSpent.run(count)).changes;
+    return this.#write(() => this.#statements.deleteSpent.run(count)).changes;
   }
 
   #write<Result>(work: () => Result): Result {
