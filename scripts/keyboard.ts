@@ -114,7 +114,8 @@ export class Keyboard {
   /** Ends the emulator and waits until it is gone. May be called twice. */
   async stop(): Promise<void> {
     const late = Date.now() + this.#timeout;
-    // More than once, because a container that was still being made could not be removed yet.
+    // At least once: the docker command may be gone, and its container not. And more often, for one that was still being made
+    // could not be removed yet.
     do {
       await removeContainer(this.#container);
       await Promise.race([this.#ended, pause(500)]);

@@ -122,7 +122,13 @@ const settings = {
     0,
     1_000_000_000,
   ),
-  graceSeconds: whole("KIISRV_GRACE_SECONDS", "time running builds have to finish on SIGTERM", "25", 0, 3600),
+  graceSeconds: whole(
+    "KIISRV_GRACE_SECONDS",
+    "time running builds have to finish when the server is stopped",
+    "25",
+    0,
+    3600,
+  ),
   trustedProxies: proxies(
     "KIISRV_TRUSTED_PROXIES",
     "proxies in front that tell the client's address: how many, or their addresses and networks (a,b/24)",

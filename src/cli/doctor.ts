@@ -3,6 +3,7 @@ import { type Config, type ConfigMistake, configVariables, examineConfig } from 
 import { type Examined, tally } from "../doctor/examine.ts";
 import { printReport, summary } from "../doctor/print.ts";
 import { type Command, type CommandWorld, usage } from "./command.ts";
+import { stopSignals } from "./interrupt.ts";
 
 /** What is to be looked at, and how closely. */
 export interface Diagnosis {
@@ -78,6 +79,6 @@ function toJson(examined: readonly Examined[]): string {
 /** Aborted by ^C, so that what was made can be removed before the end. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
+  for (const signal of stopSignals) process.on(signal, () => controller.abort());
   return controller.signal;
 }

@@ -81,12 +81,11 @@ async function clean(
   if (!existsSync(file)) throw new Error(`there is no builds.db in ${data}: no server has been there`);
   const serverRuns = isHeld(data);
   // A server leaves no mark of one: its start carries it through. What waits to be put in force looks like leftovers.
-  if (serverRuns && (await isRestoring(data))) {
-    throw new Error(`a restore to ${data} is under way; try again when it is over`);
-  }
-  if (dryRun && (await isRestoring(data))) {
+  if ((serverRuns || dryRun) && (await isRestoring(data))) {
     throw new Error(
-      `a restore to ${data} is to be carried through first: start the server, or gc without --dry-run`,
+      serverRuns
+        ? `a restore to ${data} is under way; try again when it is over`
+        : `a restore to ${data} is to be carried through first: start the server, or gc without --dry-run`,
     );
   }
   const lock = serverRuns ? undefined : lockDirectory(data);

@@ -1,5 +1,6 @@
 import { type Config, readConfig } from "../config.ts";
 import { type Command, usage } from "./command.ts";
+import { stopSignals } from "./interrupt.ts";
 
 /** The server's own modules: loaded for this command alone, so that the others start at once. */
 export type LoadServer = () => Promise<{
@@ -26,6 +27,6 @@ export function serve(load: LoadServer): Command {
 /** The first signal to stop. Later ones change nothing: unheard, they would end the process in the midst of stopping. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
+    for (const signal of stopSignals) process.on(signal, () => resolve(signal));
   });
 }

@@ -1,10 +1,11 @@
-/** The known name that a misspelt one most likely means: a few letters off, and most of them right. */
+/** The known name that a misspelt one most likely means: a few letters off, and no more than half of them. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const word = name.slice(0, 64);
   const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.slice(0, 64), candidate) }))
+    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  const most = Math.min(Math.max(2, Math.floor(name.length / 5)), Math.floor(name.length / 2));
+  const most = Math.min(Math.max(2, Math.floor(word.length / 5)), Math.floor(word.length / 2));
   return best !== undefined && best.distance <= most ? best.candidate : undefined;
 }
 

@@ -46,7 +46,7 @@ function unanswered(ctx: Context): Problem {
     : new Problem("not-found", `there is no ${path} here`);
 }
 
-/** States of the server, told of when they began: where in the program they were met is no news. */
+/** States of the server, no faults of the program: where in it they were met is no news. */
 const foreseen: ReadonlySet<ProblemCode> = new Set([
   "draining",
   "image-missing",

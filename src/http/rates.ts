@@ -84,7 +84,7 @@ export class Budget {
 export interface Rates {
   /** Every request, but for those about health. */
   requests: Budget;
-  /** Layouts that are planned, sound or not: what was planned lately is remembered, and costs nothing. */
+  /** Layouts that are planned, sound or not. What was planned lately is remembered, and costs nothing while its firmware is there. */
   layouts: Budget;
   /** Builds that run. */
   builds: Budget;
@@ -108,7 +108,7 @@ export function limitRequests({ requests, refusals }: Rates): Middleware {
  * @param work is to ask before it does. A build counts only if the work ends well: nobody gets anything for it otherwise
  * @throws Problem `rate-limited` from `admission`
  */
-export async function withinBuilds<Result>(
+export async function withinBudgets<Result>(
   ctx: Context,
   { layouts, builds, refusals }: Rates,
   work: (admission: Admission) => Promise<Result>,

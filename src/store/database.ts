@@ -56,8 +56,10 @@ export function openDatabase(file: string, schema: string, options: DatabaseOpti
     const { version = 0 } = options;
     const found = schemaVersionOf(opened);
     if (found > version) throw new NewerSchema(found, version);
-    if (found !== version && options.inUse) throw new OthersSchema(found, version);
-    if (found < version) keepCopy(opened, `.v${found}.bak`);
+    if (found < version) {
+      if (options.inUse) throw new OthersSchema(found, version);
+      keepCopy(opened, `.v${found}.bak`);
+    }
     opened.pragma("auto_vacuum = INCREMENTAL");
     opened.pragma("journal_mode = WAL");
     opened.pragma(`synchronous = ${options.durable ? "FULL" : "NORMAL"}`);

@@ -7,4 +7,5 @@ test("a word is near another a few letters off, and no stranger's", () => {
   expect(nearest("KIISRV_BUILD_SECOND", known)).toBe("KIISRV_BUILD_SECONDS");
   expect(nearest("KIISRV_LAYOUT_LIBRARY", known)).toBeUndefined();
   expect(nearest("ps", ["gc"])).toBeUndefined();
+  expect(nearest("x".repeat(400), ["serve", "gc"])).toBeUndefined();
 });

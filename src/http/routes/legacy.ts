@@ -6,7 +6,7 @@ import { readBody } from "../body.ts";
 import { callerOf } from "../callers.ts";
 import type { Door } from "../door.ts";
 import { LargeBodies } from "../largeBodies.ts";
-import { withinBuilds } from "../rates.ts";
+import { withinBudgets } from "../rates.ts";
 
 export interface LegacyParts {
   service: Pick<BuildService, "build">;
@@ -27,7 +27,7 @@ export function legacyRoutes(router: Router, { service, audit }: LegacyParts, do
 
   router.post(["/", "/download.php"], async (ctx) => {
     const { requester, name } = callerOf(ctx);
-    const answer = await withinBuilds(ctx, door.rates, (admission) =>
+    const answer = await withinBudgets(ctx, door.rates, (admission) =>
       largeBodies.admit(ctx, async () =>
         service.build(await readBody(ctx, bodyLimit), requester, {
           ...admission,
