@@ -89,7 +89,8 @@ test("answers that wait to be read share their bytes, and are as the file was wh
     );
   });
   await eventually(() => asked === 20);
-  expect(held() - before).toBeLessThan(2.5 * (1 << 20));
+  // What is let go of is given back a little later.
+  await eventually(() => held() - before < 2.5 * (1 << 20));
   (await server.house.runner.next()).end();
   const answers = await Promise.all(clients);
   expect(answers.map((answer, index) => answer.split(contents[index] ?? "").length - 1)).toEqual([10, 10]);
