@@ -51,6 +51,7 @@ export class ArtifactStore {
       try {
         const written = await write(path, content);
         await rename(path, join(this.#directory, name));
+        // A new name lasts only when its directory has reached the disk as well.
         await syncPath(this.#directory);
         return { name, ...written };
       } catch (error) {
@@ -134,7 +135,6 @@ function* chunksOf(content: Uint8Array): Generator<Uint8Array> {
     yield content.subarray(from, from + chunkBytes);
 }
 
-/** A new name lasts only when its directory has reached the disk as well. */
 function absent(error: unknown): undefined {
   if (errorCode(error) !== "ENOENT") throw error;
 }

@@ -48,6 +48,16 @@ async function open(answer: RequestListener, more: Partial<ConnectionLimits> = {
   };
 }
 
+/** A server that answers nobody, and how many answers it began and saw the end of. */
+async function openSilent() {
+  const answers = { begun: 0, over: 0 };
+  const server = await open((_, response) => {
+    answers.begun++;
+    response.once("close", () => answers.over++);
+  });
+  return { server, answers };
+}
+
 const hello: RequestListener = (_, response) => response.end("hello");
 
 /** Sends a piece each time, without end, until the connection is closed. */
@@ -222,34 +232,24 @@ describe("requests that are sent before the last one is answered", () => {
     ["without a host", homeless, 1],
     ["with an odd expectation", demanding, 1],
   ])("and are too many (%s) end the connection, and nothing is done for the rest", async (_, more, done) => {
-    let count = 0;
-    let over = 0;
-    const server = await open((_, response) => {
-      count++;
-      response.once("close", () => over++);
-    });
+    const { server, answers } = await openSilent();
     const socket = server.connect().resume();
     socket.write(asked + more.repeat(500));
     await once(socket, "close");
     expect(server.refused).toEqual(["127.0.0.1: more than 16 requests at once on one connection"]);
-    await eventually(() => over === count);
-    expect(count).toBe(done);
+    await eventually(() => answers.over === answers.begun);
+    expect(answers.begun).toBe(done);
   });
 });
 
 test("a connection that wants to become a tunnel ends, and all that waits on it", async () => {
-  let count = 0;
-  let over = 0;
-  const server = await open((_, response) => {
-    count++;
-    response.once("close", () => over++);
-  });
+  const { server, answers } = await openSilent();
   const socket = server.connect().resume();
   socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10));
-  await eventually(() => count === 10);
+  await eventually(() => answers.begun === 10);
   socket.write("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
   await once(socket, "close");
-  await eventually(() => over === 10);
+  await eventually(() => answers.over === 10);
 });
 
 test.each([
